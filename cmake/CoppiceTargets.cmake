@@ -27,7 +27,8 @@ endfunction()
 # coppice_library(NAME): the static library coppice_NAME with the alias coppice::NAME. Its sources are added
 # with target_sources by the folder's CMakeLists; its headers are found by their place.
 function(coppice_library name)
-  add_library(coppice_${name} STATIC)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${name}_placeholder.cpp CONTENT "\n")
+  add_library(coppice_${name} STATIC ${PROJECT_BINARY_DIR}/${name}_placeholder.cpp)
   add_library(coppice::${name} ALIAS coppice_${name})
   set_target_properties(coppice_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
   target_include_directories(coppice_${name} PUBLIC
