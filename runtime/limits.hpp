@@ -19,6 +19,9 @@ inline constexpr std::size_t control_packet = 64 * 1024;
 inline constexpr std::size_t control_fds = 64;
 /// Control packets that wait for room in the socket.
 inline constexpr std::size_t control_queue = 1024;
+/// Numbers in one list of a control packet. Also what bounds the memory that a forged header can ask
+/// for: msgpack_depth * control_ids objects.
+inline constexpr std::size_t control_ids = 4096;
 /// One envelope on the data channel, length prefix not counted.
 inline constexpr std::size_t envelope = 16 * 1024 * 1024;
 /// Bytes that wait for room on a data channel.
@@ -33,6 +36,7 @@ inline constexpr std::size_t msgpack_depth = 32;
 inline constexpr std::size_t reason = 4096;
 
 static_assert(control_fds <= 253, "SCM_MAX_FD");
+static_assert(control_ids * 9 + 2 * reason <= control_packet, "a full list and its reason fit");
 
 // ---- connections
 // ---------------------------------------------------------------------------------------
