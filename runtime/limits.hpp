@@ -19,6 +19,16 @@ inline constexpr std::size_t control_packet = 64 * 1024;
 inline constexpr std::size_t control_fds = 64;
 /// Control packets that wait for room in the socket.
 inline constexpr std::size_t control_queue = 1024;
+/// Packets taken from a control channel, and reads from a data channel, in one round of the loop.
+inline constexpr std::size_t control_batch = 64;
+inline constexpr std::size_t data_batch = 4;
+/// What is still taken from the channels of a dead process. More than their sockets hold: whoever
+/// goes on writing is a descendant that must not hold up its end.
+inline constexpr std::size_t control_drain = 1024;
+inline constexpr std::size_t data_drain = 4 * 1024 * 1024;
+/// How long a control channel waits after the kernel refused descriptors because too many are in
+/// flight (ETOOMANYREFS, unix(7)): nothing tells when there is room again.
+inline constexpr auto descriptors_rest = 10ms;
 /// Numbers in one list of a control packet. Also what bounds the memory that a forged header can ask
 /// for: msgpack_depth * control_ids objects.
 inline constexpr std::size_t control_ids = 4096;
@@ -30,6 +40,8 @@ inline constexpr std::size_t data_queue = 1024 * 1024 + envelope;
 inline constexpr std::size_t data_read = 256 * 1024;
 /// The `type` of an envelope.
 inline constexpr std::size_t envelope_type = 255;
+/// A name in an envelope's `from` or `to`.
+inline constexpr std::size_t address_name = 255;
 /// Nesting of msgpack values that are decoded.
 inline constexpr std::size_t msgpack_depth = 32;
 /// Characters of a reason, an error text or a name that crosses a channel.
@@ -61,11 +73,39 @@ inline constexpr std::size_t spawns_in_flight = 64;
 inline constexpr std::size_t spawn_queue = 16 * 1024;
 /// How long a new zygote may take to say hello (it runs the spec's preload).
 inline constexpr auto zygote_start = 60s;
+/// A zygote that ends before its hello this often in a row is given up: its requests fail.
+inline constexpr unsigned zygote_attempts = 3;
+/// Zygotes that a spawn request may have seen die while they worked on it.
+inline constexpr unsigned spawn_attempts = 5;
+/// How long the replacement of a zygote waits: not at all for the first death in a row, then twice
+/// as long each time between these two. An answered request ends the row.
+inline constexpr auto zygote_rest_first = 10ms;
+inline constexpr auto zygote_rest_max = 1000ms;
+/// How long a dead zygote's channel may stay open in a process that it forked, before its
+/// replacement is started without knowing.
+inline constexpr auto zygote_settle = 1s;
+/// How long to wait before looking again at a child that has ended and is not ours to reap yet
+/// (a debugger traces it).
+inline constexpr auto reap_again = 10ms;
 /// A worker whose primary is gone finishes what it can within this time, and is dead soon after.
 inline constexpr auto orphan_grace = 800ms;
 /// Heartbeats come this far apart.
 inline constexpr auto heartbeat = 1s;
+/// How long a worker that closed its channel in good order may take to exit before it is killed.
+inline constexpr auto exit_grace = 2s;
 /// How long a second signal to stop leaves for the drain.
 inline constexpr auto hurried_stop = 2s;
+
+// ---- actors
+// --------------------------------------------------------------------------------------------
+/// Messages that an actor handles before the next actor has its turn.
+inline constexpr std::size_t actor_turn = 32;
+/// Turns in one round of the actors; then I/O and timers have theirs.
+inline constexpr std::size_t actor_round = 64;
+/// Waves of exit messages when an actor system ends with actors alive: actors that others start
+/// meanwhile are killed in the next one.
+inline constexpr std::size_t kill_waves = 64;
+/// References to actors, dead or alive, that are kept before the dead are swept out.
+inline constexpr std::size_t roster_sweep = 256;
 
 } // namespace coppice::limits
