@@ -96,6 +96,42 @@ inline constexpr auto exit_grace = 2s;
 /// How long a second signal to stop leaves for the drain.
 inline constexpr auto hurried_stop = 2s;
 
+// ---- http
+// ----------------------------------------------------------------------------------------------
+/// The request line, and each header field.
+inline constexpr std::size_t http_line = 8 * 1024;
+/// The request line and all header fields.
+inline constexpr std::size_t http_head = 64 * 1024;
+inline constexpr std::size_t http_headers = 100;
+/// Empty lines before a request line, which some clients send after a body (RFC 9112, 2.2).
+inline constexpr std::size_t http_empty_lines = 4;
+/// The content of a request, decoded.
+inline constexpr std::size_t http_body = 1024 * 1024;
+/// Line of a chunk's size, with its extensions, which nobody reads.
+inline constexpr std::size_t http_chunk_line = 1024;
+/// A request that is larger stays in one piece no longer: it is taken out of the connection's input as it comes.
+inline constexpr std::size_t http_in_place = 16 * 1024;
+/// An answer that is larger is streamed.
+inline constexpr std::size_t http_whole_answer = 64 * 1024;
+/// Content up to this size is copied behind its head, so that one piece is written.
+inline constexpr std::size_t http_joined = 4 * 1024;
+/// What is made and handed over at once of an answer that is streamed.
+inline constexpr std::size_t http_slice = 64 * 1024;
+/// Slices of one answer that go out in a row before other connections have their turn.
+inline constexpr std::size_t http_slices_in_a_row = 16;
+/// Bytes that wait to be written to one connection before no further request is taken from it.
+inline constexpr std::size_t http_unsent = 256 * 1024;
+inline constexpr auto http_idle = 60s;
+inline constexpr auto http_head_time = 10s;
+/// The time for each further `http_body_progress` bytes of a request's content: a client that trickles is no
+/// better than one that is silent.
+inline constexpr auto http_body_time = 30s;
+inline constexpr std::size_t http_body_progress = 64 * 1024;
+inline constexpr auto http_write_time = 60s;
+
+static_assert(http_line <= http_head && http_in_place <= http_head);
+static_assert(http_slice <= http_unsent && http_joined <= http_whole_answer);
+
 // ---- actors
 // --------------------------------------------------------------------------------------------
 /// Messages that an actor handles before the next actor has its turn.
