@@ -84,6 +84,8 @@ inline constexpr auto zygote_rest_max = 1000ms;
 /// How long a dead zygote's channel may stay open in a process that it forked, before its
 /// replacement is started without knowing.
 inline constexpr auto zygote_settle = 1s;
+/// Readings of a connection's counters until two in a row agree.
+inline constexpr int tcp_counter_tries = 1000;
 /// How long to wait before looking again at a child that has ended and is not ours to reap yet
 /// (a debugger traces it).
 inline constexpr auto reap_again = 10ms;

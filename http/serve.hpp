@@ -1,0 +1,78 @@
+#pragma once
+// Serves HTTP/1.1 on the connections that a worker is given: http::serve(worker, handler). Not a
+// web framework: one handler gets every request; routing is its own business.
+//
+// The handler is one of three:
+//   response(const request&)                    answers at once
+//   void(request, responder)                    answers when it likes, by a callback
+//   asio::awaitable<response>(request)          the same as a coroutine
+// All run on the worker's loop; one connection has one request in the works at a time, connections
+// go on side by side. The handler is kept as long as the worker. Thread-safety: loop thread only.
+//
+// An exception that escapes the handler answers 500 and, unless options::fail_on_exception is off,
+// ends the worker with its text as the reason.
+
+#include <asio/awaitable.hpp>
+#include <concepts>
+#include <coppice/http/options.hpp>
+#include <coppice/http/request.hpp>
+#include <coppice/http/responder.hpp>
+#include <coppice/http/response.hpp>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace coppice {
+class worker;
+}
+
+namespace coppice::http {
+
+template <class H>
+concept sync_handler = std::is_invocable_r_v<response, H&, const request&>;
+
+template <class H>
+concept async_handler = std::is_invocable_r_v<void, H&, request, responder>;
+
+template <class H>
+concept coroutine_handler = std::is_invocable_r_v<asio::awaitable<response>, H&, request>;
+
+/// The three kinds with their types erased. They are shared: a coroutine may outlive the service.
+struct handler {
+  std::function<response(const request&)> sync;
+  std::function<void(request, responder)> async;
+};
+
+/// A coroutine as an asynchronous handler: it runs on `where`, what it returns is the answer.
+[[nodiscard]] handler spawn_each(worker& where,
+                                 std::function<asio::awaitable<response>(request)> coroutine);
+
+/// Serves every connection that `self` is given from now on. Call it once, in the worker's body.
+void serve(worker& self, handler how, options choices = {});
+
+template <sync_handler H>
+void serve(worker& self, H how, options choices = {}) {
+  // Through a shared pointer, as std::function wants to be copyable and handlers need not be.
+  auto kept = std::make_shared<H>(std::move(how));
+  serve(self, handler{[kept](const request& r) -> response { return (*kept)(r); }, nullptr},
+        std::move(choices));
+}
+
+template <async_handler H>
+void serve(worker& self, H how, options choices = {}) {
+  auto kept = std::make_shared<H>(std::move(how));
+  serve(self,
+        handler{nullptr,
+                [kept](request r, responder answer) { (*kept)(std::move(r), std::move(answer)); }},
+        std::move(choices));
+}
+
+template <coroutine_handler H>
+void serve(worker& self, H how, options choices = {}) {
+  auto kept = std::make_shared<H>(std::move(how));
+  serve(self, spawn_each(self, [kept](request r) { return (*kept)(std::move(r)); }),
+        std::move(choices));
+}
+
+} // namespace coppice::http
