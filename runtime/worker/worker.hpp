@@ -1,0 +1,76 @@
+#pragma once
+// What user code sees of the worker process that it runs in: its name, its loop, the connections it
+// is given, and how to end. One object per process, made by `run_worker`, alive until the loop has
+// ended.
+//
+// Thread-safety: none, except context() and get_executor(), through which other threads may post.
+
+#include <coppice/runtime/log.hpp>
+#include <coppice/runtime/worker/leased_connection.hpp>
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace coppice {
+
+class connection;
+class worker_process;
+
+class worker {
+public:
+  using executor_type = asio::io_context::executor_type;
+  using connection_factory = std::function<std::unique_ptr<connection_user>(leased_connection&)>;
+
+  worker(const worker&) = delete;
+  worker& operator=(const worker&) = delete;
+
+  /// The slot: "web/2". The same for every incarnation.
+  [[nodiscard]] std::string_view name() const noexcept;
+  /// The pool or agent: "web".
+  [[nodiscard]] std::string_view group() const noexcept;
+  /// The number in the name: 2 in "web/2". 0 for an agent, whose name has none.
+  [[nodiscard]] unsigned slot() const noexcept;
+  /// The address of this slot for messages; unique in the tree.
+  [[nodiscard]] std::uint64_t id() const noexcept;
+  /// How many processes have filled this slot, this one included.
+  [[nodiscard]] std::uint64_t incarnation() const noexcept;
+
+  [[nodiscard]] asio::io_context& context() noexcept;
+  [[nodiscard]] executor_type get_executor() noexcept;
+  [[nodiscard]] logger& log() noexcept;
+
+  /// How connections are served, exchange by exchange: `make` is called for each one taken. Call it
+  /// in the worker's body; a worker that is given a connection and serves none fails. The last call
+  /// counts.
+  void on_connection(connection_factory make);
+
+  /// How connections are served as streams: one coroutine for each. The connection is closed when
+  /// its handle is destroyed. What leaves the coroutine as an exception ends the worker, unless it
+  /// is a std::system_error that says only that this peer went away, timed out, or that the
+  /// operation was cancelled.
+  void serve(std::function<asio::awaitable<void>(connection)> each);
+
+  /// `f` is called once, when the worker is asked to end. The worker ends when its last connection
+  /// is closed and its body, if that is a coroutine, has returned.
+  void on_drain(std::function<void()> f);
+  [[nodiscard]] bool draining() const noexcept;
+
+  /// Ends this process: an abnormal end, with its reason in the primary's log. Returns; the loop
+  /// ends soon after.
+  void fail(std::string why);
+  /// Ends this process well, once it has drained.
+  void stop();
+
+private:
+  friend class worker_process;
+  explicit worker(worker_process& process) noexcept : process_{process} {}
+
+  worker_process& process_;
+};
+
+} // namespace coppice
