@@ -29,8 +29,8 @@ inline constexpr std::size_t data_drain = 4 * 1024 * 1024;
 /// How long a control channel waits after the kernel refused descriptors because too many are in
 /// flight (ETOOMANYREFS, unix(7)): nothing tells when there is room again.
 inline constexpr auto descriptors_rest = 10ms;
-/// Numbers in one list of a control packet. Also what bounds the memory that a forged header can ask
-/// for: msgpack_depth * control_ids objects.
+/// Numbers in one list of a control packet. Also what bounds the memory that a forged header can
+/// ask for: msgpack_depth * control_ids objects.
 inline constexpr std::size_t control_ids = 4096;
 /// One envelope on the data channel, length prefix not counted.
 inline constexpr std::size_t envelope = 16 * 1024 * 1024;
@@ -111,7 +111,8 @@ inline constexpr std::size_t http_empty_lines = 4;
 inline constexpr std::size_t http_body = 1024 * 1024;
 /// Line of a chunk's size, with its extensions, which nobody reads.
 inline constexpr std::size_t http_chunk_line = 1024;
-/// A request that is larger stays in one piece no longer: it is taken out of the connection's input as it comes.
+/// A request that is larger stays in one piece no longer: it is taken out of the connection's input
+/// as it comes.
 inline constexpr std::size_t http_in_place = 16 * 1024;
 /// An answer that is larger is streamed.
 inline constexpr std::size_t http_whole_answer = 64 * 1024;
@@ -125,8 +126,8 @@ inline constexpr std::size_t http_slices_in_a_row = 16;
 inline constexpr std::size_t http_unsent = 256 * 1024;
 inline constexpr auto http_idle = 60s;
 inline constexpr auto http_head_time = 10s;
-/// The time for each further `http_body_progress` bytes of a request's content: a client that trickles is no
-/// better than one that is silent.
+/// The time for each further `http_body_progress` bytes of a request's content: a client that
+/// trickles is no better than one that is silent.
 inline constexpr auto http_body_time = 30s;
 inline constexpr std::size_t http_body_progress = 64 * 1024;
 inline constexpr auto http_write_time = 60s;
