@@ -147,4 +147,15 @@ inline constexpr std::size_t kill_waves = 64;
 /// References to actors, dead or alive, that are kept before the dead are swept out.
 inline constexpr std::size_t roster_sweep = 256;
 
+// ---- supervision
+// ---------------------------------------------------------------------------------
+/// Deaths kept per child, for "why was it restarted?".
+inline constexpr std::size_t deaths_kept = 100;
+/// The most that a spec may allow as restarts within a period: each is a point in time to remember.
+inline constexpr unsigned restarts_counted = 10'000;
+/// No duration in a spec is longer: sums with it must not overflow.
+inline constexpr auto longest_duration = 24h * 366;
+/// How long a supervisor that was asked to describe itself waits for those below it.
+inline constexpr auto describe_wait = 2s;
+
 } // namespace coppice::limits
