@@ -1,0 +1,46 @@
+#pragma once
+// All that the supervision core knows about one child. A value; only `supervision` changes it.
+
+#include <coppice/supervisors/backoff.hpp>
+#include <coppice/supervisors/child_spec.hpp>
+#include <coppice/supervisors/child_state.hpp>
+#include <coppice/supervisors/deaths.hpp>
+#include <coppice/supervisors/restart_intensity.hpp>
+
+#include <cstdint>
+#include <utility>
+
+namespace coppice {
+
+struct supervised_child {
+  supervised_child(child_spec what, restart_limit limit)
+      : spec{std::move(what)},
+        own_intensity{limit} {}
+
+  child_spec spec;
+  child_state state = child_state::waiting;
+  /// Counts up from 1; 0: never started.
+  std::uint64_t incarnation = 0;
+  std::int32_t pid = 0;
+  monotonic_time started_at{};
+  monotonic_time ready_at{};
+  /// The present incarnation has been ready.
+  bool was_ready = false;
+  /// Its part of the boot is over: it has been ready once, or had ended well before.
+  bool booted = false;
+  /// Exceeded its own intensity, and has not made progress since (policy degrade).
+  bool degraded = false;
+  /// The timer that counts, 0: none; and when it is due.
+  std::uint64_t timer = 0;
+  monotonic_time timer_due{};
+  failure_streak streak{};
+  /// Counts deaths without progress (policy degrade).
+  restart_intensity own_intensity;
+  death_log deaths{};
+
+  [[nodiscard]] std::uint64_t restarts() const noexcept {
+    return incarnation == 0 ? 0 : incarnation - 1;
+  }
+};
+
+} // namespace coppice

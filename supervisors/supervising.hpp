@@ -1,0 +1,99 @@
+#pragma once
+// What goes into supervision::decide and what comes out: events and actions. Children are named by
+// their index in the spec, and every incarnation has a number of its own. Values; pure.
+
+#include <coppice/supervisors/ending.hpp>
+#include <coppice/supervisors/monotonic.hpp>
+#include <coppice/supervisors/supervisor_report.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace coppice::supervising {
+
+/// Names one armed timer of one child. A child has at most one that counts: arming another, or
+/// leaving the state it was armed for, makes this one stale.
+struct timer_token {
+  std::size_t child = 0;
+  std::uint64_t serial = 0;
+  bool operator==(const timer_token&) const = default;
+};
+
+// ---- events -----------------------------------------------------------------------------------
+
+/// Start the children. Once, first.
+struct begin {};
+struct child_ready {
+  std::size_t child = 0;
+  std::uint64_t incarnation = 0;
+  std::int32_t pid = 0;
+};
+/// It is gone, or could not even be started.
+struct child_ended {
+  std::size_t child = 0;
+  std::uint64_t incarnation = 0;
+  coppice::ending ending{};
+};
+struct timer_due {
+  timer_token token{};
+};
+/// Stop the children and end.
+struct stop_requested {};
+/// The same, all of it within `limit`: deadlines that are later are brought forward.
+struct hurry {
+  monotonic_duration limit{};
+};
+/// The same, at once.
+struct kill {};
+
+using event = std::variant<begin, child_ready, child_ended, timer_due, stop_requested, hurry, kill>;
+
+// ---- actions ----------------------------------------------------------------------------------
+
+/// Answered by child_ready or child_ended, later, never from within.
+struct start_child {
+  std::size_t child = 0;
+  std::uint64_t incarnation = 0;
+};
+enum class stop_mode { shutdown, hurry, kill };
+/// Answered by child_ended.
+struct stop_child {
+  std::size_t child = 0;
+  stop_mode how = stop_mode::shutdown;
+};
+/// Replaces the child's timer before it. A due moment in the past is due now.
+struct arm_timer {
+  timer_token token{};
+  monotonic_time due{};
+};
+/// Something for the log.
+struct note {
+  supervisor_report report{};
+};
+/// All children have started. At most once.
+struct report_up {};
+
+// One of the following three is the very last action; no child is left by then.
+
+/// It stopped as it was asked to, by its parent or by its spec's auto_shutdown.
+struct stopped {
+  std::string reason{};
+};
+/// A child could not be started at boot; those before it have been stopped.
+struct report_failed_start {
+  std::size_t child = 0;
+  std::string reason{};
+};
+/// The restart intensity was exceeded.
+struct give_up {
+  std::string reason{};
+};
+
+using action = std::variant<start_child, stop_child, arm_timer, note, report_up, stopped,
+                            report_failed_start, give_up>;
+using actions = std::vector<action>;
+
+} // namespace coppice::supervising
