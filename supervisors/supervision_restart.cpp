@@ -57,6 +57,7 @@ void supervision::decide_restart(std::size_t index, const ending& how, bool prog
 
   supervisor_report ended = report_about(index, context, how.reason);
   ended.uptime = children_[index].deaths.last().uptime;
+  ended.well = how.how == ending::well;
   report(std::move(ended));
   stay_ended(index);
   pass_boot(index);
@@ -84,6 +85,7 @@ void supervision::restart(std::size_t index, const ending& how, bool progress,
 
   supervisor_report restarted = report_about(index, context, how.reason);
   restarted.uptime = child.deaths.last().uptime;
+  restarted.well = how.how == ending::well;
   restarted.count = {intensity.count(now_), intensity.limit().restarts, intensity.limit().period};
 
   if (!within && !per_slot) {

@@ -41,6 +41,7 @@ struct supervisor_report {
   std::string supervisor{};
   report_context context = report_context::child_terminated;
   std::string reason{};
+  bool well = false; ///< of an end: it was a good one
   std::optional<offender_info> offender{};
   std::optional<monotonic_duration> uptime{};
   /// Set if the child is restarted, or tried again: so much later.

@@ -1,0 +1,79 @@
+#pragma once
+// The actor behind spawn_supervisor. It decides nothing: events go into `supervision`, and what
+// comes out is done. Lives on the actors' thread, from spawn to quit.
+
+#include <coppice/supervisors/deadlines.hpp>
+#include <coppice/supervisors/supervision.hpp>
+#include <coppice/supervisors/supervisor.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace coppice {
+
+/// To itself: the actor of a child has ended.
+struct child_actor_gone {
+  std::size_t child = 0;
+  std::uint64_t incarnation = 0;
+  std::string reason{}; ///< empty: a normal end
+};
+/// To itself: some deadline may be due.
+struct wake_up {
+  monotonic_time at{};
+};
+
+class supervisor_actor {
+public:
+  static constexpr const char* name = "supervisor";
+
+  supervisor_actor(caf::event_based_actor* self, supervisor_options options);
+  supervisor_actor(const supervisor_actor&) = delete;
+  supervisor_actor& operator=(const supervisor_actor&) = delete;
+  /// Children that are still there are killed: that only happens when it was killed itself.
+  ~supervisor_actor();
+
+  caf::behavior make_behavior();
+
+private:
+  struct running_child {
+    caf::actor actor{}; // empty when nothing of it exists
+    std::uint64_t incarnation = 0;
+  };
+
+  void feed(const supervising::event& what);
+  void feed(const supervising::event& what, monotonic_time now);
+  void on_stop(stop_how how);
+  void on_ended(std::size_t index, std::uint64_t incarnation, ending how);
+  void on_gone(const child_actor_gone& gone);
+  void on_wake_up(const wake_up& wake);
+  caf::response_promise on_describe();
+
+  // one for each action
+  void act(const supervising::start_child& what);
+  void act(const supervising::stop_child& what);
+  void act(const supervising::arm_timer& what);
+  void act(const supervising::note& what);
+  void act(const supervising::report_up&);
+  void act(const supervising::stopped& what);
+  void act(const supervising::report_failed_start& what);
+  void act(const supervising::give_up& what);
+
+  void end(ending::kind how, std::string reason);
+  void set_alarm(monotonic_time now);
+  void fail_later(std::size_t index, std::uint64_t incarnation, std::string reason);
+  [[nodiscard]] tree_node describe_self() const;
+  [[nodiscard]] tree_node describe_child(std::size_t index) const;
+
+  caf::event_based_actor* self_;
+  supervisor_options options_;
+  supervision core_;
+  deadlines deadlines_;
+  std::vector<running_child> running_;
+};
+
+} // namespace coppice
+
+COPPICE_MESSAGES_BEGIN(supervisor_actor, 110)
+COPPICE_LOCAL_MESSAGE(supervisor_actor, coppice::child_actor_gone)
+COPPICE_LOCAL_MESSAGE(supervisor_actor, coppice::wake_up)
+COPPICE_MESSAGES_END(supervisor_actor)
