@@ -63,7 +63,34 @@ inline constexpr auto accept_rest = 100ms;
 /// How long a taken connection's descriptor may stay open in the primary.
 inline constexpr auto taken_sweep = 50ms;
 
+/// Bytes received in one call, into a buffer that all connections of a worker share.
+inline constexpr std::size_t connection_receive = 16 * 1024;
+/// Unconsumed input of one connection before nothing more is received, unless its user asks for
+/// another limit.
+inline constexpr std::size_t connection_input = 128 * 1024;
+/// Unsent output of one connection before nothing more is received from it.
+inline constexpr std::size_t connection_output = 256 * 1024;
+/// Output that a callback leaves to be sent in one call when it returns; more is sent at once.
+inline constexpr std::size_t connection_staged = 16 * 1024;
+/// Buffers that wait in a worker for the next connection that needs one, and how large one may have
+/// grown.
+inline constexpr std::size_t spare_buffers = 64;
+inline constexpr std::size_t spare_buffer = 64 * 1024;
+/// Events of connections handled in one round, and rounds before the worker's other handlers have
+/// their turn.
+inline constexpr int connection_events = 128;
+inline constexpr int connection_rounds = 8;
+/// How long the peer of a closed connection may take to end its side, while what it sends is
+/// dropped.
+inline constexpr auto linger = 5s;
+/// How long a closed connection may take no byte of the output that still waits for it.
+inline constexpr auto closing_stall = 30s;
+/// How late the deadline of a connection may be noticed: one sweep looks at all of them.
+inline constexpr auto deadline_sweep = 100ms;
+
 static_assert(accept_batch <= waiting_connections);
+static_assert(connection_receive <= connection_input);
+static_assert(connection_staged <= connection_output);
 
 // ---- processes
 // -----------------------------------------------------------------------------------------
@@ -81,8 +108,8 @@ inline constexpr unsigned spawn_attempts = 5;
 /// as long each time between these two. An answered request ends the row.
 inline constexpr auto zygote_rest_first = 10ms;
 inline constexpr auto zygote_rest_max = 1000ms;
-/// How long a dead zygote's channel may stay open in a process that it forked, before its
-/// replacement is started without knowing.
+/// How long to wait for the process in the middle of a double fork that its zygote's death has
+/// interrupted. It has a few system calls to make; then it is killed.
 inline constexpr auto zygote_settle = 1s;
 /// Readings of a connection's counters until two in a row agree.
 inline constexpr int tcp_counter_tries = 1000;
@@ -141,9 +168,9 @@ static_assert(http_slice <= http_unsent && http_joined <= http_whole_answer);
 inline constexpr std::size_t actor_turn = 32;
 /// Turns in one round of the actors; then I/O and timers have theirs.
 inline constexpr std::size_t actor_round = 64;
-/// Waves of exit messages when an actor system ends with actors alive: actors that others start
-/// meanwhile are killed in the next one.
-inline constexpr std::size_t kill_waves = 64;
+/// Rounds that actors have to end in when their system ends with actors alive. Those that others
+/// start meanwhile are killed in the next round.
+inline constexpr std::size_t kill_rounds = 4096;
 /// References to actors, dead or alive, that are kept before the dead are swept out.
 inline constexpr std::size_t roster_sweep = 256;
 

@@ -1,0 +1,221 @@
+#include <coppice/runtime/spawn/zygote.hpp>
+
+#include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/os/environment.hpp>
+#include <coppice/runtime/os/fd_passing.hpp>
+#include <coppice/runtime/os/orphan_guard.hpp>
+#include <coppice/runtime/os/signal_source.hpp>
+#include <coppice/runtime/spawn/birth_register.hpp>
+#include <coppice/runtime/spawn/boot_letter.hpp>
+#include <coppice/runtime/spawn/fork_worker.hpp>
+#include <coppice/runtime/spawn/forked_worker.hpp>
+#include <coppice/runtime/wire/control.hpp>
+
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <fcntl.h>
+#include <filesystem>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace coppice {
+namespace {
+
+failure closed_channel() { return failure_because("receive", "zygote channel", "closed"); }
+
+struct zygote_letter {
+  pid_t primary = 0;
+  fork_way way = fork_way::clone;
+};
+
+result<zygote_letter> take_letter() {
+  zygote_letter letter;
+  const auto primary = os::take_environment(boot::primary);
+  if (!primary) return failure_because("boot zygote", boot::primary, "not set");
+  const auto pid = boot::read_number(*primary, boot::primary);
+  if (!pid) return tl::make_unexpected(pid.error());
+  letter.primary = static_cast<pid_t>(*pid);
+  const auto way = fork_way_named(os::take_environment(boot::fork_way).value_or(""));
+  if (!way) return failure_because("boot zygote", boot::fork_way, "no such way");
+  letter.way = *way;
+  return letter;
+}
+
+std::uint32_t count_threads() {
+  std::error_code failed;
+  std::uint32_t count = 0;
+  for (std::filesystem::directory_iterator each{"/proc/self/task", failed}, end;
+       !failed && each != end; each.increment(failed))
+    ++count;
+  return count;
+}
+
+class zygote {
+public:
+  zygote(logger& log, os::process_title& title, const worker_main& body, zygote_letter letter,
+         os::unique_fd channel, birth_register births)
+      : log_{log},
+        title_{title},
+        body_{body},
+        letter_{letter},
+        channel_{std::move(channel)},
+        births_{std::move(births)},
+        packet_(limits::control_packet) {}
+
+  int run(std::string refusal) {
+    wire::zygote_hello hello;
+    hello.pid = ::getpid();
+    hello.threads = count_threads();
+    hello.error = std::move(refusal);
+    if (hello.error.empty() && hello.threads > 1)
+      hello.error = "it has " + std::to_string(hello.threads) + " threads, and fork copies one";
+    if (!send(wire::encode_control(hello, out_))) return 1;
+    if (!hello.error.empty()) return 1;
+    for (;;) {
+      auto request = receive();
+      if (!request) {
+        if (request.error().reason == "closed") return 0;
+        log_.error("{}", request.error().message());
+        return 1;
+      }
+      if (!serve(*std::move(request))) return 1;
+    }
+  }
+
+private:
+  bool wait_until(short ready) {
+    pollfd channel{channel_.get(), ready, 0};
+    for (;;) {
+      if (::poll(&channel, 1, -1) >= 0) return true;
+      if (errno != EINTR) return false;
+    }
+  }
+
+  bool send(std::span<const std::byte> packet, std::span<const int> fds = {}) {
+    for (;;) {
+      const auto sent = os::send_with_fds(channel_.get(), packet, fds);
+      if (sent.status == os::io_status::done) return true;
+      if (sent.status != os::io_status::would_block) return false;
+      if (sent.error == ETOOMANYREFS) {
+        // Nothing tells when there is room again, and the socket is always writable.
+        ::poll(nullptr, 0, static_cast<int>(limits::descriptors_rest.count()));
+      } else if (!wait_until(POLLOUT)) {
+        return false;
+      }
+    }
+  }
+
+  result<spawn_order> receive() {
+    for (;;) {
+      spawn_order order;
+      const auto got = os::receive_with_fds(channel_.get(), packet_, order.fds);
+      switch (got.status) {
+      case os::io_status::would_block:
+        if (!wait_until(POLLIN)) return system_failure("wait for", "zygote channel");
+        continue;
+      case os::io_status::closed:
+        return closed_channel();
+      case os::io_status::failed:
+        return system_failure("receive", "zygote channel", got.error);
+      case os::io_status::done:
+        break;
+      }
+      if (got.truncated_bytes)
+        return failure_because("receive", "zygote channel", "a packet is longer than the limit");
+      auto message = wire::decode_control(std::span{packet_}.first(got.bytes));
+      if (!message) return tl::make_unexpected(std::move(message.error()));
+      if (std::holds_alternative<wire::unknown>(*message)) continue;
+      auto* spawn = std::get_if<wire::spawn>(&*message);
+      if (spawn == nullptr)
+        return failure_because("receive", "zygote channel", "a packet that is not a spawn");
+      order.what = std::move(*spawn);
+      order.whole = !got.truncated_fds && wire::descriptors_of(*message) == order.fds.size();
+      return order;
+    }
+  }
+
+  bool refuse(std::uint64_t request, std::string reason) {
+    return send(wire::encode_control(wire::spawn_failed{request, std::move(reason)}, out_));
+  }
+
+  // False: the channel is gone.
+  bool serve(spawn_order order) {
+    const auto request = order.what.request_id;
+    // Out of descriptors, most likely. The next request may find some.
+    if (!order.whole) return refuse(request, "descriptors were lost on the way to the zygote");
+    std::fflush(nullptr); // or the worker writes it, too
+    births_.begin(request);
+    const auto pid = fork_worker(letter_.way, births_);
+    if (!pid) return refuse(request, pid.error().message());
+    if (*pid == 0) {
+      births_.unmap();
+      (void)channel_.release(); // closed with everything else that is not the worker's
+      become_worker(log_, title_, body_, std::move(order), letter_.primary);
+    }
+    // The worker is the primary's child, and the primary waits for none that it does not know: the
+    // pid is the worker's own until it has our answer.
+    const os::unique_fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
+    if (!pidfd) {
+      log_.error("open pidfd of {}: {}", *pid,
+                 std::error_code{errno, std::system_category()}.message());
+      return false; // the register tells the primary of the worker
+    }
+    const int carried = pidfd.get();
+    return send(wire::encode_control(wire::spawned{request, *pid}, out_), {&carried, 1});
+  }
+
+  logger& log_;
+  os::process_title& title_;
+  const worker_main& body_;
+  zygote_letter letter_;
+  os::unique_fd channel_;
+  birth_register births_;
+  std::vector<std::byte> packet_;
+  wire::buffer out_;
+};
+
+/// What stands in the way of being a zygote; empty: nothing.
+std::string run_preload(const std::function<void()>& preload) {
+  try {
+    if (preload) preload();
+    return {};
+  } catch (const std::exception& thrown) {
+    return std::string{"preload: "} + thrown.what();
+  } catch (...) {
+    return "preload: unknown exception";
+  }
+}
+
+} // namespace
+
+int run_zygote(logger& log, os::process_title& title, const worker_main& body,
+               const std::function<void()>& preload) {
+  os::reset_signals();
+  auto letter = take_letter();
+  if (!letter) {
+    log.error("{}", letter.error().message());
+    return 1;
+  }
+  os::kill_with_parent(letter->primary);
+  // What preload may exec must not have them.
+  ::fcntl(boot::zygote_channel, F_SETFD, FD_CLOEXEC);
+  ::fcntl(boot::zygote_births, F_SETFD, FD_CLOEXEC);
+  os::unique_fd channel{boot::zygote_channel};
+  auto births = birth_register::map(os::unique_fd{boot::zygote_births});
+  if (!births) {
+    log.error("{}", births.error().message());
+    return 1;
+  }
+  title.set("coppice: zygote");
+  auto refusal = run_preload(preload);
+  os::reset_signals(); // what preload has set is not for the workers, who inherit it
+  return zygote{log, title, body, *letter, std::move(channel), *std::move(births)}.run(
+      std::move(refusal));
+}
+
+} // namespace coppice

@@ -1,0 +1,223 @@
+#include <coppice/runtime/spawn/zygote_spawner.hpp>
+
+#include <coppice/runtime/limits.hpp>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <sys/prctl.h>
+#include <utility>
+
+namespace coppice {
+namespace {
+
+error stopped_error() { return {"spawn", "", {}, "the spawner has stopped"}; }
+
+} // namespace
+
+zygote_spawner::zygote_spawner(asio::io_context& loop, logger& log, zygote_options options)
+    : loop_{loop},
+      log_{log},
+      options_{std::move(options)},
+      way_{options_.fork.value_or(best_fork_way())},
+      rest_{loop},
+      alive_{std::make_shared<zygote_spawner*>(this)} {
+  // A worker of a double fork comes to us when the process in the middle ends.
+  if (way_ == fork_way::double_fork) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+zygote_spawner::~zygote_spawner() {
+  alive_.reset(); // answers that are still found are dropped: their processes end with them
+  end_zygote();
+}
+
+void zygote_spawner::start(std::function<void(result<void>)> done) {
+  if (done) starters_.push_back(std::move(done));
+  switch (phase_) {
+  case phase::idle:
+    return begin();
+  case phase::up:
+    return answer_starters({});
+  case phase::refused:
+    return answer_starters(tl::make_unexpected(*refusal_));
+  case phase::stopped:
+    return answer_starters(tl::make_unexpected(stopped_error()));
+  case phase::starting:
+  case phase::resting:
+    return; // on_hello, start_failed or stop
+  }
+}
+
+void zygote_spawner::spawn(spawn_request request, on_spawned done) {
+  if (phase_ == phase::stopped)
+    return post_answer(std::move(done), tl::make_unexpected(stopped_error()));
+  if (phase_ == phase::refused) return post_answer(std::move(done), tl::make_unexpected(*refusal_));
+  if (queue_.size() == limits::spawn_queue)
+    return post_answer(std::move(done),
+                       failure_because("spawn", request.name, "too many requests wait"));
+  queue_.push_back({next_id_++, std::move(request), std::move(done)});
+  if (phase_ == phase::idle) return begin();
+  if (phase_ == phase::up) send_orders();
+}
+
+void zygote_spawner::stop() {
+  if (phase_ == phase::stopped) return;
+  phase_ = phase::stopped;
+  rest_.cancel();
+  end_zygote();
+  fail_all(stopped_error());
+}
+
+std::optional<pid_t> zygote_spawner::zygote_pid() const noexcept {
+  if (!zygote_) return std::nullopt;
+  return zygote_->pid();
+}
+
+// ---- the zygote's life
+
+void zygote_spawner::begin() {
+  phase_ = phase::starting;
+  auto started = zygote_process::start(loop_, options_.executable, options_.argv, way_, *this);
+  if (!started) return start_failed(std::move(started.error()));
+  zygote_ = *std::move(started);
+}
+
+void zygote_spawner::begin_after(std::chrono::milliseconds rest) {
+  if (rest == rest.zero()) return begin();
+  phase_ = phase::resting;
+  rest_.expires_after(rest);
+  rest_.async_wait([alive = std::weak_ptr{alive_}](const std::error_code& stopped) {
+    if (auto self = alive.lock(); self && !stopped && (*self)->phase_ == phase::resting)
+      (*self)->begin();
+  });
+}
+
+void zygote_spawner::start_failed(error why) {
+  log_.warn("{}", why.message());
+  if (++failed_starts_ < limits::zygote_attempts) return begin_after(limits::zygote_rest_first);
+  failed_starts_ = 0;
+  phase_ = phase::idle; // the next request tries again
+  fail_all(why);
+}
+
+void zygote_spawner::on_hello(const wire::zygote_hello& hello) {
+  if (phase_ != phase::starting) return zygote_->kill("a second hello");
+  std::string refusal = hello.error;
+  if (refusal.empty() && hello.version != wire::protocol_version)
+    refusal = "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
+              std::to_string(wire::protocol_version);
+  if (!refusal.empty()) {
+    refusal_ = error{"start zygote", options_.executable, {}, std::move(refusal)};
+    phase_ = phase::refused;
+    return fail_all(*refusal_);
+  }
+  phase_ = phase::up;
+  failed_starts_ = 0;
+  log_.debug("zygote {} is up", zygote_->pid());
+  answer_starters({});
+  send_orders();
+}
+
+void zygote_spawner::on_ended(const std::string& how) {
+  settle();
+  const pid_t pid = zygote_->pid();
+  zygote_.reset();
+  if (phase_ == phase::starting)
+    return start_failed(
+        {"start zygote", options_.executable, {}, "it ended before its hello: " + how});
+  if (phase_ != phase::up) return;
+  log_.warn("zygote {} has ended: {}; another one starts", pid, how);
+  ++deaths_in_row_;
+  begin_after(next_rest());
+}
+
+std::chrono::milliseconds zygote_spawner::next_rest() const {
+  if (deaths_in_row_ <= 1) return std::chrono::milliseconds::zero();
+  std::chrono::milliseconds rest = limits::zygote_rest_first;
+  for (unsigned n = 2; n < deaths_in_row_ && rest < limits::zygote_rest_max; ++n) rest *= 2;
+  return std::min<std::chrono::milliseconds>(rest, limits::zygote_rest_max);
+}
+
+void zygote_spawner::end_zygote() {
+  if (!zygote_) return;
+  zygote_->end_now();
+  settle();
+  zygote_.reset();
+}
+
+// ---- orders and answers
+
+void zygote_spawner::send_orders() {
+  while (in_flight_ < std::min(queue_.size(), limits::spawns_in_flight)) {
+    const auto& next = queue_[in_flight_];
+    if (!zygote_->order(next.id, next.request)) {
+      // Either the zygote ends, and on_ended comes; or we are out of descriptors: then with an
+      // answer on its way there will be some, and without one this request must be answered.
+      if (in_flight_ == 0) zygote_->kill("an order could not be sent");
+      return;
+    }
+    ++in_flight_;
+  }
+}
+
+void zygote_spawner::on_answer(std::uint64_t request, result<os::child_process> answer) {
+  if (in_flight_ == 0 || queue_.front().id != request)
+    return zygote_->kill("an answer that nobody waits for"); // and its process with it
+  if (answer)
+    deaths_in_row_ = 0;
+  else
+    answer.error().object = queue_.front().request.name;
+  answer_first(std::move(answer));
+  if (phase_ == phase::up) send_orders();
+}
+
+/// The zygote is dead, and its answers are read. At most one more process can exist: that of the
+/// request it was at, which is the first of those without an answer.
+void zygote_spawner::settle() {
+  if (in_flight_ == 0) return;
+  const birth last = zygote_->last_birth();
+  if (auto& first = queue_.front(); last.request == first.id) {
+    if (last.worker != 0) {
+      answer_first(os::adopt_child(last.worker));
+    } else if (++first.deaths == limits::spawn_attempts) {
+      answer_first(failure_because("spawn", first.request.name, "the zygote dies each time"));
+    }
+  }
+  in_flight_ = 0;
+}
+
+void zygote_spawner::answer_first(result<os::child_process> answer) {
+  on_spawned done = std::move(queue_.front().done);
+  queue_.pop_front();
+  --in_flight_;
+  post_answer(std::move(done), std::move(answer));
+}
+
+void zygote_spawner::fail_all(const error& why) {
+  answer_starters(tl::make_unexpected(why));
+  in_flight_ = 0;
+  for (auto& each : std::exchange(queue_, {})) {
+    error own = why;
+    if (own.object.empty()) own.object = each.request.name;
+    post_answer(std::move(each.done), tl::make_unexpected(std::move(own)));
+  }
+}
+
+void zygote_spawner::answer_starters(const result<void>& how) {
+  for (auto& done : std::exchange(starters_, {})) {
+    asio::post(loop_, [alive = std::weak_ptr{alive_}, done = std::move(done), how] {
+      if (!alive.expired()) done(how);
+    });
+  }
+}
+
+// Callbacks run from the loop with nothing of ours on the stack: they may call anything here, or
+// destroy it.
+void zygote_spawner::post_answer(on_spawned done, result<os::child_process> answer) {
+  if (!alive_) return;
+  asio::post(loop_, [alive = std::weak_ptr{alive_}, done = std::move(done),
+                     answer = std::move(answer)]() mutable {
+    if (!alive.expired()) done(std::move(answer));
+  });
+}
+
+} // namespace coppice
