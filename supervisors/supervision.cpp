@@ -76,7 +76,7 @@ void supervision::on_begin() {
   start_next();
   if (booting_ == 0) { // there are none
     state_ = supervisor_state::running;
-    out_.push_back(supervising::report_up{});
+    out_.emplace_back(supervising::report_up{});
   }
 }
 
@@ -164,7 +164,7 @@ void supervision::start(std::size_t index) {
   child.pid = 0;
   child.was_ready = false;
   child.started_at = now_;
-  out_.push_back(supervising::start_child{index, child.incarnation});
+  out_.emplace_back(supervising::start_child{index, child.incarnation});
   if (const auto timeout = ready_timeout_of(child.spec)) arm(index, now_ + *timeout);
 }
 
@@ -187,12 +187,12 @@ void supervision::pass_boot(std::size_t index) {
   --booting_;
   if (booting_ > 0 || state_ != supervisor_state::booting) return;
   state_ = supervisor_state::running;
-  out_.push_back(supervising::report_up{});
+  out_.emplace_back(supervising::report_up{});
 }
 
 void supervision::time_out(std::size_t index) {
   enter(index, child_state::timing_out);
-  out_.push_back(supervising::stop_child{index, supervising::stop_mode::kill});
+  out_.emplace_back(supervising::stop_child{index, supervising::stop_mode::kill});
 }
 
 void supervision::prove(std::size_t index) {
@@ -217,11 +217,11 @@ void supervision::enter(std::size_t index, child_state state) {
 void supervision::arm(std::size_t index, monotonic_time due) {
   children_[index].timer = ++last_timer_;
   children_[index].timer_due = due;
-  out_.push_back(supervising::arm_timer{{index, last_timer_}, due});
+  out_.emplace_back(supervising::arm_timer{{index, last_timer_}, due});
 }
 
 void supervision::report(supervisor_report what) {
-  out_.push_back(supervising::note{std::move(what)});
+  out_.emplace_back(supervising::note{std::move(what)});
 }
 
 supervisor_report supervision::report_about(std::size_t index, report_context context,

@@ -64,13 +64,13 @@ void supervision::finish_stop() {
   case stop_cause::none:
   case stop_cause::asked:
   case stop_cause::significant_child:
-    out_.push_back(supervising::stopped{cause_text_});
+    out_.emplace_back(supervising::stopped{cause_text_});
     return;
   case stop_cause::failed_boot:
-    out_.push_back(supervising::report_failed_start{failed_child_, cause_text_});
+    out_.emplace_back(supervising::report_failed_start{failed_child_, cause_text_});
     return;
   case stop_cause::intensity:
-    out_.push_back(supervising::give_up{cause_text_});
+    out_.emplace_back(supervising::give_up{cause_text_});
     return;
   }
 }
@@ -79,8 +79,8 @@ void supervision::ask(std::size_t index) {
   const shutdown_time shutdown = shutdown_of(children_[index].spec);
   if (shutdown.is_brutal()) return tell_to_die(index);
   enter(index, child_state::stopping);
-  out_.push_back(supervising::stop_child{index, stop_by_ ? supervising::stop_mode::hurry
-                                                         : supervising::stop_mode::shutdown});
+  out_.emplace_back(supervising::stop_child{index, stop_by_ ? supervising::stop_mode::hurry
+                                                            : supervising::stop_mode::shutdown});
   std::optional<monotonic_time> due = stop_by_;
   if (const auto limit = shutdown.limit())
     due = std::min(due.value_or(now_ + *limit), now_ + *limit);
@@ -89,13 +89,13 @@ void supervision::ask(std::size_t index) {
 
 void supervision::hasten(std::size_t index) {
   const supervised_child& child = children_[index];
-  out_.push_back(supervising::stop_child{index, supervising::stop_mode::hurry});
+  out_.emplace_back(supervising::stop_child{index, supervising::stop_mode::hurry});
   if (child.timer == 0 || child.timer_due > *stop_by_) arm(index, *stop_by_);
 }
 
 void supervision::tell_to_die(std::size_t index) {
   enter(index, child_state::killing);
-  out_.push_back(supervising::stop_child{index, supervising::stop_mode::kill});
+  out_.emplace_back(supervising::stop_child{index, supervising::stop_mode::kill});
 }
 
 /// auto_shutdown: a significant child ended by itself.
