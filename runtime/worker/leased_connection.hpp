@@ -161,6 +161,11 @@ private:
     over,      ///< nothing is open any more; on_gone is still to come
   };
 
+  /// What its events in the epoll set are called: the slot, and which of the slot's connections.
+  [[nodiscard]] std::uint64_t key() const noexcept {
+    return (static_cast<std::uint64_t>(generation_) << 32) | slot_;
+  }
+
   connection_set& set_;
   const char* input_ = nullptr; ///< in the set's scratch during on_input, else in stored_
   std::size_t input_size_ = 0;

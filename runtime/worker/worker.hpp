@@ -19,7 +19,12 @@
 namespace coppice {
 
 class connection;
+class worker;
 class worker_process;
+
+namespace detail {
+void run_body(worker& self, std::function<asio::awaitable<void>(worker&)> body);
+} // namespace detail
 
 class worker {
 public:
@@ -68,7 +73,10 @@ public:
 
 private:
   friend class worker_process;
+  friend void detail::run_body(worker&, std::function<asio::awaitable<void>(worker&)>);
   explicit worker(worker_process& process) noexcept : process_{process} {}
+
+  void run_coroutine(std::function<asio::awaitable<void>(worker&)> body);
 
   worker_process& process_;
 };

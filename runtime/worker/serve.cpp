@@ -1,0 +1,48 @@
+// worker::serve: one coroutine for each connection.
+#include <coppice/runtime/worker/connection.hpp>
+#include <coppice/runtime/worker/exception_text.hpp>
+#include <coppice/runtime/worker/worker.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/error.hpp>
+#include <exception>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+/// Whether it only says that this connection is over: then it ends its coroutine and nothing else.
+bool is_about_the_peer(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::system_error& e) {
+    return e.code() == asio::error::eof || e.code() == std::errc::connection_reset ||
+           e.code() == std::errc::broken_pipe || e.code() == std::errc::timed_out ||
+           e.code() == std::errc::operation_canceled || e.code() == std::errc::host_unreachable ||
+           e.code() == std::errc::network_unreachable;
+  } catch (...) {
+    return false;
+  }
+}
+
+} // namespace
+
+void worker::serve(std::function<asio::awaitable<void>(connection)> each) {
+  // Shared by the coroutines, which may outlive this service: a lambda's captures live in its
+  // closure, not in the coroutine's frame.
+  auto service =
+      std::make_shared<std::function<asio::awaitable<void>(connection)>>(std::move(each));
+  on_connection([this, service](leased_connection& lease) {
+    auto stream = std::make_shared<detail::connection_stream>(context(), lease);
+    asio::co_spawn(context(), (*service)(connection{stream}),
+                   [this, service](const std::exception_ptr& thrown) {
+                     if (thrown && !is_about_the_peer(thrown)) fail(text_of(thrown));
+                   });
+    return detail::connection_stream::make_user(std::move(stream));
+  });
+}
+
+} // namespace coppice

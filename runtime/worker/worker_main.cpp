@@ -1,0 +1,47 @@
+#include <coppice/runtime/worker/worker_main.hpp>
+
+#include <coppice/runtime/worker/connection.hpp>
+#include <coppice/runtime/worker/worker_process.hpp>
+
+#include <charconv>
+
+namespace coppice {
+
+int run_worker(worker_boot boot, const worker_body& body, logger& log) {
+  return worker_process{std::move(boot), log}.run(body);
+}
+
+void detail::run_body(worker& self, std::function<asio::awaitable<void>(worker&)> body) {
+  self.run_coroutine(std::move(body));
+}
+
+// ---- worker: all of it is worker_process's
+
+std::string_view worker::name() const noexcept { return process_.boot().name; }
+std::string_view worker::group() const noexcept { return process_.boot().group; }
+
+unsigned worker::slot() const noexcept {
+  const std::string_view all = name();
+  const auto slash = all.rfind('/');
+  unsigned number = 0;
+  if (slash != all.npos) std::from_chars(all.data() + slash + 1, all.data() + all.size(), number);
+  return number;
+}
+
+std::uint64_t worker::id() const noexcept { return process_.boot().worker_id; }
+std::uint64_t worker::incarnation() const noexcept { return process_.boot().incarnation; }
+asio::io_context& worker::context() noexcept { return process_.loop(); }
+worker::executor_type worker::get_executor() noexcept { return process_.loop().get_executor(); }
+logger& worker::log() noexcept { return process_.log(); }
+
+void worker::on_connection(connection_factory make) { process_.serve_with(std::move(make)); }
+void worker::on_drain(std::function<void()> f) { process_.on_drain(std::move(f)); }
+bool worker::draining() const noexcept { return process_.draining(); }
+void worker::fail(std::string why) { process_.fail(why); }
+void worker::stop() { process_.stop(); }
+
+void worker::run_coroutine(std::function<asio::awaitable<void>(worker&)> body) {
+  process_.run_coroutine(std::move(body));
+}
+
+} // namespace coppice

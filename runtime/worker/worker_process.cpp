@@ -1,0 +1,242 @@
+#include <coppice/runtime/worker/worker_process.hpp>
+
+#include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/worker/exception_text.hpp>
+#include <coppice/runtime/worker/resident_memory.hpp>
+
+#include <algorithm>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+#include <chrono>
+#include <csignal>
+#include <fmt/core.h>
+#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace coppice {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+bool is_cancellation(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::system_error& e) {
+    return e.code() == std::errc::operation_canceled;
+  } catch (...) {
+    return false;
+  }
+}
+
+} // namespace
+
+worker_process::worker_process(worker_boot boot, logger& log) : boot_{std::move(boot)}, log_{log} {}
+
+// ---- from hello to the end
+
+int worker_process::run(const std::function<void(worker&)>& body) {
+  try {
+    open();
+    body(facade_);
+    if (!has_main_) become_ready();
+    if (phase_ != phase::ended) loop_.run();
+  } catch (...) {
+    fail_with(std::current_exception());
+  }
+  return exit_code_;
+}
+
+void worker_process::open() {
+  control_.emplace(loop_, std::move(boot_.control));
+  say(wire::hello{wire::protocol_version, static_cast<std::int32_t>(::getpid()),
+                  boot_.incarnation});
+  auto ledger = ledger_writer::open(boot_.ledger);
+  if (!ledger) throw std::runtime_error{ledger.error().message()};
+  ledger_.emplace(std::move(*ledger));
+  boot_.ledger.reset(); // the mapping stays
+  auto set = connection_set::open(loop_, &facade_, &*ledger_);
+  if (!set) throw std::runtime_error{set.error().message()};
+  connections_ = std::move(*set);
+  connections_->on_empty([this] { end_if_drained(); });
+  signals_.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGQUIT},
+                   [this](int number) { on_signal(number); });
+  control_->start(*this);
+  plan_beat();
+}
+
+template <class Message>
+bool worker_process::say(const Message& message) {
+  return control_ && control_->send(wire::encode_control(message, out_));
+}
+
+void worker_process::become_ready() {
+  if (phase_ != phase::starting) return;
+  phase_ = phase::ready;
+  say(wire::ready{});
+}
+
+// Never from inside a call that user code makes: it calls back.
+void worker_process::drain() {
+  if (phase_ >= phase::draining) return;
+  phase_ = phase::draining;
+  for (std::size_t i = 0; i < on_drain_.size(); ++i) on_drain_[i]();
+  connections_->drain();
+  if (on_drain_.empty() && main_running_) cancel_main_.emit(asio::cancellation_type::terminal);
+  end_if_drained();
+}
+
+void worker_process::hurry() {
+  drain();
+  if (phase_ == phase::ended) return;
+  connections_->hurry();
+  if (phase_ == phase::ended) return;
+  say(wire::bye{});
+  end(exit_code_);
+}
+
+void worker_process::end_if_drained() {
+  if (phase_ != phase::draining || connections_->size() > 0 || main_running_) return;
+  say(wire::bye{});
+  end(exit_code_);
+}
+
+void worker_process::end(int code) {
+  phase_ = phase::ended;
+  exit_code_ = code;
+  loop_.stop();
+}
+
+void worker_process::stop() {
+  asio::post(loop_, [this] { drain(); });
+}
+
+void worker_process::fail(const std::string& why) {
+  if (phase_ == phase::ended) return;
+  if (!say(wire::failed{why})) log_.error("{}", why);
+  end(1);
+}
+
+void worker_process::fail_with(std::exception_ptr why) { fail(text_of(why)); }
+
+// ---- a body that is a coroutine
+
+void worker_process::run_coroutine(std::function<asio::awaitable<void>(worker&)> body) {
+  has_main_ = main_running_ = true;
+  asio::co_spawn(loop_, main_coroutine(std::move(body)),
+                 asio::bind_cancellation_slot(cancel_main_.slot(),
+                                              [this](std::exception_ptr) { main_ended(); }));
+  // Behind the coroutine's start in the loop's queue: it has run up to its first suspension by
+  // then.
+  asio::post(loop_, [this] {
+    if (main_running_) become_ready();
+  });
+}
+
+asio::awaitable<void>
+worker_process::main_coroutine(std::function<asio::awaitable<void>(worker&)> body) {
+  try {
+    co_await body(facade_);
+  } catch (...) {
+    main_error_ = std::current_exception();
+  }
+  main_running_ = false;
+}
+
+void worker_process::main_ended() {
+  if (phase_ == phase::ended) return;
+  main_running_ = false;
+  if (main_error_ && !(draining() && is_cancellation(main_error_))) return fail_with(main_error_);
+  become_ready(); // it may have ended before it ever suspended
+  drain();
+  end_if_drained();
+}
+
+// ---- the primary
+
+void worker_process::on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) {
+  if (phase_ == phase::ended) return;
+  auto message = wire::decode_control(packet);
+  if (!message) return fail(message.error().message());
+  if (std::holds_alternative<wire::unknown>(*message)) return;
+  if (fds.size() != wire::descriptors_of(*message))
+    return fail(fmt::format("control packet {}: {} descriptors came with it, not {}",
+                            wire::name_of(*message), fds.size(), wire::descriptors_of(*message)));
+  if (const auto* offer = std::get_if<wire::connections>(&*message)) {
+    take(offer->items, fds);
+  } else if (std::holds_alternative<wire::drain>(*message)) {
+    drain();
+  } else {
+    fail(fmt::format("control packet {}: it is not for a worker", wire::name_of(*message)));
+  }
+}
+
+void worker_process::take(const std::vector<wire::offered>& items,
+                          std::vector<os::unique_fd>& sockets) {
+  std::size_t i = 0;
+  for (; i < items.size() && phase_ < phase::draining; ++i) {
+    if (!connections_->has_service())
+      return fail("a connection came, and the body serves none: it calls neither on_connection nor "
+                  "serve");
+    // From here the connection is lost with this process; so it is said before the first byte is
+    // taken.
+    if (ledger_->took_one()) say(wire::room{});
+    connections_->adopt(std::move(sockets[i]), items[i].id, items[i].listener);
+  }
+  if (i == items.size() || phase_ == phase::ended) return;
+  wire::handed_back back;
+  back.reason = "draining";
+  for (; i < items.size(); ++i) back.connections.push_back(items[i].id);
+  ledger_->handed_back(back.connections.size());
+  say(back);
+}
+
+void worker_process::on_closed(const error& why) {
+  if (phase_ == phase::ended) return;
+  if (why.verb == "closed") {
+    log_.warn("the primary has gone: finishing what is in progress");
+  } else {
+    log_.error("{}: finishing what is in progress", why.message());
+    exit_code_ = 1;
+  }
+  orphan_timer_.expires_after(limits::orphan_grace);
+  orphan_timer_.async_wait([this](const std::error_code& stopped) {
+    if (!stopped) hurry();
+  });
+  drain();
+}
+
+void worker_process::on_signal(int number) {
+  if (phase_ < phase::draining) {
+    log_.debug("signal {}: draining", number);
+    drain();
+  } else {
+    log_.debug("signal {}: closing {} connections", number, connections_->size());
+    hurry();
+  }
+}
+
+// ---- heartbeat
+
+/// On whole seconds of the monotonic clock, so that the workers of a machine wake it together.
+void worker_process::plan_beat() {
+  const auto since = clock::now().time_since_epoch();
+  const auto period = std::chrono::duration_cast<clock::duration>(limits::heartbeat);
+  beat_timer_.expires_at(clock::time_point{(since / period + 1) * period});
+  beat_timer_.async_wait([this](const std::error_code& stopped) {
+    if (!stopped) beat();
+  });
+}
+
+void worker_process::beat() {
+  const auto late =
+      std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - beat_timer_.expiry());
+  ledger_->beat(static_cast<std::uint64_t>(std::max<std::int64_t>(late.count(), 0)),
+                resident_memory(), static_cast<std::uint32_t>(connections_->size()));
+  plan_beat();
+}
+
+} // namespace coppice
