@@ -22,11 +22,15 @@ std::vector<supervising::timer_token> deadlines::take_due(monotonic_time now) {
 }
 
 std::optional<monotonic_time> deadlines::next_wake_up() {
-  if (by_time_.empty()) return std::nullopt;
-  const monotonic_time first = by_time_.begin()->due;
-  if (!wake_ups_.empty() && *wake_ups_.begin() <= first) return std::nullopt;
-  wake_ups_.insert(first);
+  const auto first = earliest();
+  if (!first || (!wake_ups_.empty() && *wake_ups_.begin() <= *first)) return std::nullopt;
+  wake_ups_.insert(*first);
   return first;
+}
+
+std::optional<monotonic_time> deadlines::earliest() const {
+  if (by_time_.empty()) return std::nullopt;
+  return by_time_.begin()->due;
 }
 
 } // namespace coppice

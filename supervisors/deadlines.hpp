@@ -20,6 +20,8 @@ public:
   /// The moment to be woken at, if a wake-up has to be set up for it; it counts as set up then.
   /// Ask after every change.
   [[nodiscard]] std::optional<monotonic_time> next_wake_up();
+  /// The moment that comes first.
+  [[nodiscard]] std::optional<monotonic_time> earliest() const;
   /// Children with a moment, and wake-ups under way.
   [[nodiscard]] std::size_t size() const noexcept { return by_time_.size(); }
   [[nodiscard]] std::size_t wake_ups() const noexcept { return wake_ups_.size(); }

@@ -64,7 +64,7 @@ struct stop_child {
   std::size_t child = 0;
   stop_mode how = stop_mode::shutdown;
 };
-/// Replaces the child's timer before it. A due moment in the past is due now.
+/// Replaces the child's timer before it. Never in the past.
 struct arm_timer {
   timer_token token{};
   monotonic_time due{};

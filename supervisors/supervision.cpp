@@ -216,8 +216,8 @@ void supervision::enter(std::size_t index, child_state state) {
 
 void supervision::arm(std::size_t index, monotonic_time due) {
   children_[index].timer = ++last_timer_;
-  children_[index].timer_due = due;
-  out_.emplace_back(supervising::arm_timer{{index, last_timer_}, due});
+  children_[index].timer_due = std::max(due, now_);
+  out_.emplace_back(supervising::arm_timer{{index, last_timer_}, children_[index].timer_due});
 }
 
 void supervision::report(supervisor_report what) {

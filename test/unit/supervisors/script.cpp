@@ -1,0 +1,90 @@
+#include "script.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <type_traits>
+
+namespace coppice::test {
+namespace {
+
+void join(std::string& all, const std::string& more) {
+  if (!all.empty() && !more.empty()) all += "; ";
+  all += more;
+}
+
+std::string_view verb(supervising::stop_mode how) {
+  switch (how) {
+  case supervising::stop_mode::shutdown:
+    return "stop ";
+  case supervising::stop_mode::hurry:
+    return "hurry ";
+  case supervising::stop_mode::kill:
+    return "kill ";
+  }
+  return "? ";
+}
+
+} // namespace
+
+std::size_t script::index(std::string_view id) const {
+  const auto children = core_->children();
+  for (std::size_t i = 0; i < children.size(); ++i)
+    if (children[i].spec.id == id) return i;
+  throw std::invalid_argument{"no child " + std::string{id}};
+}
+
+std::string script::play(const supervising::event& what) {
+  std::string said;
+  const auto name = [this](std::size_t i) { return core_->children()[i].spec.id; };
+  for (const supervising::action& each : core_->decide(what, now_)) {
+    std::visit(
+        [&](const auto& a) {
+          using type = std::decay_t<decltype(a)>;
+          if constexpr (std::is_same_v<type, supervising::start_child>)
+            join(said, "start " + name(a.child) + "#" + std::to_string(a.incarnation));
+          else if constexpr (std::is_same_v<type, supervising::stop_child>)
+            join(said, std::string{verb(a.how)} + name(a.child));
+          else if constexpr (std::is_same_v<type, supervising::arm_timer>)
+            timers_.set(a.token, a.due);
+          else if constexpr (std::is_same_v<type, supervising::note>)
+            reports_.push_back(a.report);
+          else if constexpr (std::is_same_v<type, supervising::report_up>)
+            join(said, "up");
+          else if constexpr (std::is_same_v<type, supervising::stopped>)
+            join(said, "stopped");
+          else if constexpr (std::is_same_v<type, supervising::report_failed_start>)
+            join(said, "failed_start " + name(a.child) + ": " + a.reason);
+          else
+            join(said, "give_up");
+        },
+        each);
+  }
+  return said;
+}
+
+std::string script::pass(monotonic_duration length) {
+  std::string said;
+  const monotonic_time end = now_ + length;
+  while (timers_.earliest() && *timers_.earliest() <= end) {
+    now_ = std::max(now_, *timers_.earliest());
+    for (const supervising::timer_token& token : timers_.take_due(now_))
+      join(said, play(supervising::timer_due{token}));
+  }
+  now_ = end;
+  return said;
+}
+
+void script::boot() {
+  begin();
+  for (bool more = true; more;) {
+    more = false;
+    for (const supervised_child& each : core_->children()) {
+      if (each.state != child_state::starting) continue;
+      ready(each.spec.id);
+      more = true;
+      break;
+    }
+  }
+}
+
+} // namespace coppice::test

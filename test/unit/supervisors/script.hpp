@@ -1,0 +1,82 @@
+#pragma once
+// Plays events to the supervision core in virtual time, and writes down what it says in short
+// words:
+//
+//   "start a#1"  "stop a"  "hurry a"  "kill a"  "up"  "stopped"  "give_up"  "failed_start a: why"
+//
+// Timers are kept here and fire when time passes. Reports are kept as lines.
+
+#include <coppice/supervisors/deadlines.hpp>
+#include <coppice/supervisors/supervision.hpp>
+
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coppice::test {
+
+using namespace std::chrono_literals;
+
+inline ending well(std::string reason = "exit code 0") { return {ending::well, std::move(reason)}; }
+inline ending abnormal(std::string reason = "SIGSEGV") {
+  return {ending::abnormal, std::move(reason)};
+}
+inline ending useful(std::string reason = "SIGKILL") {
+  return {ending::abnormal, std::move(reason), true};
+}
+inline ending not_started(std::string reason = "out of memory") {
+  return {ending::start_failed, std::move(reason)};
+}
+
+/// No jitter: waits are exact.
+inline constexpr backoff exact{
+    .first = std::chrono::milliseconds{100}, .max = std::chrono::milliseconds{30'000}, .jitter = 0};
+
+class script {
+public:
+  script(supervisor_spec spec, std::vector<child_spec> children, std::uint64_t seed = 1)
+      : core_{std::make_unique<supervision>("top", spec, std::move(children), seed)} {}
+
+  // Each plays one event and returns what was said to it.
+  std::string begin() { return play(supervising::begin{}); }
+  std::string ready(std::string_view id) {
+    return play(supervising::child_ready{index(id), incarnation(id), 70});
+  }
+  std::string ends(std::string_view id, ending how) {
+    return play(supervising::child_ended{index(id), incarnation(id), std::move(how)});
+  }
+  std::string stop() { return play(supervising::stop_requested{}); }
+  std::string hurry(monotonic_duration limit) { return play(supervising::hurry{limit}); }
+  std::string kill() { return play(supervising::kill{}); }
+  std::string play(const supervising::event& what);
+  /// Lets time pass; what the timers that become due make it say, joined.
+  std::string pass(monotonic_duration length);
+
+  /// Begins, and every child becomes ready in its turn.
+  void boot();
+
+  [[nodiscard]] const supervision& core() const { return *core_; }
+  [[nodiscard]] const supervised_child& child(std::string_view id) const {
+    return core_->children()[index(id)];
+  }
+  [[nodiscard]] child_state state(std::string_view id) const { return child(id).state; }
+  [[nodiscard]] std::uint64_t incarnation(std::string_view id) const {
+    return child(id).incarnation;
+  }
+  [[nodiscard]] monotonic_time now() const { return now_; }
+  /// Also finds a child that has been removed.
+  [[nodiscard]] std::size_t index(std::string_view id) const;
+  [[nodiscard]] const std::vector<supervisor_report>& reports() const { return reports_; }
+  [[nodiscard]] const supervisor_report& last_report() const { return reports_.back(); }
+  [[nodiscard]] const deadlines& timers() const { return timers_; }
+
+private:
+  std::unique_ptr<supervision> core_;
+  deadlines timers_;
+  monotonic_time now_{1h};
+  std::vector<supervisor_report> reports_;
+};
+
+} // namespace coppice::test

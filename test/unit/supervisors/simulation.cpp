@@ -1,0 +1,165 @@
+#include "simulation.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace coppice::test {
+
+simulation::simulation(supervisor_spec spec, std::vector<child_spec> children, habits h,
+                       std::uint64_t seed)
+    : seed_{seed},
+      core_{"storm", spec, std::move(children), seed},
+      habits_{h},
+      random_{seed ^ 0x9e3779b97f4a7c15U},
+      processes_(core_.children().size()) {
+  feed(supervising::begin{});
+}
+
+void simulation::run_until(monotonic_duration length) {
+  const monotonic_time end = begin_ + length;
+  while (final_word_.empty()) {
+    monotonic_time next = end;
+    if (!future_.empty()) next = std::min(next, future_.begin()->first);
+    if (const auto timer = timers_.earliest()) next = std::min(next, *timer);
+    next = std::max(next, now_);
+    for (const process& each : processes_)
+      if (each.ready) time_up_ += next - now_;
+    now_ = next;
+    if (now_ >= end) return;
+    for (const supervising::timer_token& token : timers_.take_due(now_))
+      feed(supervising::timer_due{token});
+    if (!future_.empty() && future_.begin()->first <= now_) {
+      const happening what = std::move(future_.begin()->second);
+      future_.erase(future_.begin());
+      happen(what);
+    }
+  }
+  check();
+}
+
+void simulation::happen(const happening& what) {
+  process& child = processes_[what.child];
+  if (what.plan != 0 && what.plan != child.plan) return;
+  if (what.plan != 0) {
+    if (std::holds_alternative<supervising::child_ready>(what.what)) {
+      child.ready = true;
+      child.progress = chance(habits_.useful);
+      const bool ok = chance(habits_.ends_well);
+      plan_end(what.child, within(habits_.life),
+               {ok ? ending::well : ending::abnormal, ok ? "exit code 0" : "SIGSEGV"});
+    } else {
+      child.alive = child.ready = false;
+      if (!child.asked && !child.killed) ++faults_;
+      if (chance(habits_.says_it_twice)) later(within(habits_.start), {what.what, what.child, 0});
+    }
+  }
+  feed(what.what);
+}
+
+void simulation::plan_end(std::size_t index, monotonic_duration after, ending how) {
+  process& child = processes_[index];
+  child.plan = ++plans_;
+  how.progress = child.ready && child.progress;
+  later(after,
+        {supervising::child_ended{index, child.incarnation, std::move(how)}, index, child.plan});
+}
+
+void simulation::feed(const supervising::event& what) {
+  for (const supervising::action& each : core_.decide(what, now_)) {
+    require(final_word_.empty(), "an action after the final word");
+    std::visit([this](const auto& one) { act(one); }, each);
+  }
+  check();
+}
+
+void simulation::act(const supervising::start_child& what) {
+  process& child = processes_[what.child];
+  require(!child.alive, "two incarnations of one child");
+  require(what.incarnation == child.incarnation + 1, "incarnations do not count up by one");
+  require(core_.state() != supervisor_state::stopping, "a start while stopping");
+  child = {.alive = true,
+           .incarnation = what.incarnation,
+           .plan = ++plans_,
+           .stubborn = chance(habits_.ignores_stop)};
+  if (chance(habits_.fails_to_start))
+    plan_end(what.child, 0s, {ending::start_failed, "out of memory"});
+  else if (chance(habits_.dies_in_start))
+    plan_end(what.child, within(habits_.start), {ending::abnormal, "exit code 1"});
+  else if (!chance(habits_.never_ready))
+    later(within(habits_.start),
+          {supervising::child_ready{what.child, what.incarnation}, what.child, child.plan});
+}
+
+void simulation::act(const supervising::stop_child& what) {
+  process& child = processes_[what.child];
+  require(child.alive || core_.children()[what.child].state != child_state::up,
+          "a stop for nothing");
+  require(!child.killed, "a word to a child that has been killed");
+  if (what.how == supervising::stop_mode::kill) {
+    child.killed = true;
+    plan_end(what.child, within({0ms, 2ms}), {ending::abnormal, "SIGKILL"});
+    return;
+  }
+  if (!core_.spec().parallel_start) {
+    for (std::size_t later_one = what.child + 1; later_one < processes_.size(); ++later_one)
+      require(!processes_[later_one].alive, "not stopped in reverse order");
+  }
+  if (std::exchange(child.asked, true)) return;
+  if (!child.stubborn)
+    plan_end(what.child, within(habits_.stop), {ending::well, "exit code 0"});
+  else
+    child.plan = ++plans_; // goes on for ever
+}
+
+void simulation::act(const supervising::arm_timer& what) { timers_.set(what.token, what.due); }
+
+void simulation::act(const supervising::report_up&) { require(++ups_ == 1, "up twice"); }
+
+void simulation::say(std::string word) {
+  final_word_ = std::move(word);
+  for (const process& each : processes_) require(!each.alive, "ended with a child alive");
+}
+
+/// What must hold at every moment, whatever happens.
+void simulation::check() {
+  std::size_t starting = 0;
+  for (std::size_t i = 0; i < processes_.size(); ++i) {
+    const supervised_child& child = core_.children()[i];
+    const process& real = processes_[i];
+    if (real.alive) require(is_alive(child.state), child.spec.id + " lives and is thought dead");
+    if (child.state == child_state::starting) ++starting;
+    if (child.state == child_state::backing_off)
+      require(child.timer != 0, child.spec.id + " backs off for ever");
+    if (child.state == child_state::starting && ready_timeout_of(child.spec))
+      require(child.timer != 0, child.spec.id + " may start for ever");
+    if (child.state == child_state::stopping && shutdown_of(child.spec).limit())
+      require(child.timer != 0, child.spec.id + " may stop for ever");
+    if (child.timer != 0)
+      require(child.timer_due >= now_ - 1ms, child.spec.id + " has a timer that never fired");
+    require(child.deaths.size() <= limits::deaths_kept, "too many deaths kept");
+  }
+  if (core_.spec().parallel_start)
+    require(starting <= core_.spec().max_starting, "too many are starting");
+}
+
+double simulation::share_up() const {
+  return std::chrono::duration<double>(time_up_) /
+         (std::chrono::duration<double>(now_ - begin_) * static_cast<double>(processes_.size()));
+}
+
+void simulation::require(bool holds, const std::string& what) const {
+  if (!holds) throw std::logic_error{what + " (seed " + std::to_string(seed_) + ")"};
+}
+
+monotonic_duration simulation::within(span_of_time span) {
+  const auto width = static_cast<std::uint64_t>((span.most - span.least).count());
+  return span.least +
+         monotonic_duration{static_cast<monotonic_duration::rep>(random_() % (width + 1))};
+}
+
+bool simulation::chance(double share) {
+  return static_cast<double>(random_() >> 11) * 0x1p-53 < share;
+}
+
+} // namespace coppice::test

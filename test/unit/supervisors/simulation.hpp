@@ -1,0 +1,112 @@
+#pragma once
+// A supervisor among children that start, die, hang and refuse to stop at random, in virtual time.
+// After each step the invariants of supervision are checked; a breach throws with what was broken.
+// The same seed gives the same run.
+
+#include <coppice/supervisors/deadlines.hpp>
+#include <coppice/supervisors/supervision.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coppice::test {
+
+using namespace std::chrono_literals;
+
+struct span_of_time {
+  monotonic_duration least{};
+  monotonic_duration most{};
+};
+
+/// How the children behave; shares are in [0, 1].
+struct habits {
+  span_of_time start{1ms, 50ms}; ///< from start to ready
+  span_of_time life{0ms, 10s};   ///< from ready to death
+  span_of_time stop{0ms, 100ms}; ///< from being asked to the end
+  double fails_to_start = 0.05;
+  double never_ready = 0; ///< hangs in its start
+  double dies_in_start = 0;
+  double ends_well = 0.1;
+  double useful = 0.5;      ///< of the deaths: after progress
+  double ignores_stop = 0;  ///< has to be killed
+  double says_it_twice = 0; ///< a stale or doubled message follows each end
+};
+
+class simulation {
+public:
+  simulation(supervisor_spec spec, std::vector<child_spec> children, habits h, std::uint64_t seed);
+
+  /// Runs to this much virtual time after the start, or to the supervisor's end.
+  void run_until(monotonic_duration length);
+  void stop() { feed(supervising::stop_requested{}); }
+  void hurry(monotonic_duration limit) { feed(supervising::hurry{limit}); }
+  void kill() { feed(supervising::kill{}); }
+
+  [[nodiscard]] const supervision& core() const { return core_; }
+  [[nodiscard]] std::uint64_t faults() const { return faults_; }
+  /// Of all slots, over the whole time so far.
+  [[nodiscard]] double share_up() const;
+  /// The final word, if it has been said: "stopped", "failed_start", "give_up".
+  [[nodiscard]] const std::string& final_word() const { return final_word_; }
+
+private:
+  /// What really exists of a child, beside what the core thinks.
+  struct process {
+    bool alive = false;
+    bool ready = false;
+    bool asked = false;
+    bool killed = false;
+    std::uint64_t incarnation = 0;
+    std::uint64_t plan = 0; // events of another plan have been overtaken
+    bool stubborn = false;
+    bool progress = false;
+  };
+  struct happening {
+    supervising::event what;
+    std::size_t child = 0;
+    std::uint64_t plan = 0; // 0: happens whatever else does
+  };
+
+  void feed(const supervising::event& what);
+  void act(const supervising::start_child& what);
+  void act(const supervising::stop_child& what);
+  void act(const supervising::arm_timer& what);
+  void act(const supervising::note&) {}
+  void act(const supervising::report_up&);
+  void act(const supervising::stopped&) { say("stopped"); }
+  void act(const supervising::report_failed_start&) { say("failed_start"); }
+  void act(const supervising::give_up&) { say("give_up"); }
+
+  void happen(const happening& what);
+  void plan_end(std::size_t index, monotonic_duration after, ending how);
+  void later(monotonic_duration after, happening what) {
+    future_.emplace(now_ + after, std::move(what));
+  }
+  void say(std::string word);
+  void check();
+  void require(bool holds, const std::string& what) const;
+  [[nodiscard]] monotonic_duration within(span_of_time span);
+  [[nodiscard]] bool chance(double share);
+
+  std::uint64_t seed_;
+  supervision core_;
+  habits habits_;
+  random_source random_;
+  deadlines timers_;
+  std::multimap<monotonic_time, happening> future_;
+  std::vector<process> processes_;
+  monotonic_time begin_{1h};
+  monotonic_time now_{1h};
+  std::uint64_t plans_ = 0;
+  std::uint64_t faults_ = 0;
+  unsigned ups_ = 0;
+  std::size_t last_asked_ = 0;
+  bool stopping_ = false;
+  monotonic_duration time_up_{};
+  std::string final_word_;
+};
+
+} // namespace coppice::test
