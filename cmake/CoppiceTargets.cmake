@@ -17,6 +17,10 @@ function(coppice_compile_options target)
     target_compile_options(${target} PRIVATE -fsanitize=${COPPICE_SANITIZE} -fno-omit-frame-pointer
       -fno-sanitize-recover=all -Wno-maybe-uninitialized)
     target_link_options(${target} PRIVATE -fsanitize=${COPPICE_SANITIZE})
+    if(COPPICE_SANITIZE MATCHES thread)
+      # Fences, asio's and ours, order what TSan then reports or not; that it ignores them is no defect of the code.
+      target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+    endif()
     if(COPPICE_SANITIZE MATCHES undefined)
       # A header of CAF 0.17 binds a reference to null in an unevaluated way.
       target_compile_options(${target} PRIVATE -fno-sanitize=null)
