@@ -19,7 +19,7 @@ from .process import BenchError, Server, run_json
 WORKERS = 2
 CONNECTIONS = 64
 ANSWER_PATH = "/n/42"  # two bytes, as the peers answer
-READY_TEXT = " ready"  # in the line that the primary logs for a worker
+READY_TEXT = "): ready"  # in the line that the primary logs, at level debug, for each worker
 
 
 @dataclass
@@ -142,7 +142,7 @@ def restart(run: Run) -> list[Figure]:
         return statistics.median(run_json(command, kills * 2 + 30, env={"KILLS": str(kills)})["ready_us"])
 
     with contextlib.ExitStack() as stack:
-        servers = run.start_all(stack, {"coppice": lambda: contenders.coppice(programs, 1, log_pipe=True)})
+        servers = run.start_all(stack, {"coppice": lambda: contenders.coppice(programs, 1, "debug", log_pipe=True)})
         measures = {name: lambda server=server: coppice(server) for name, server in servers.items()}
         samples = run.interleaved({**measures, "raw-fork": raw_fork, "node": node})
     figures = _with_ratios("coppice", "p50_us", "us", "restart", samples)
@@ -154,7 +154,7 @@ def restart(run: Run) -> list[Figure]:
             if "raw-fork" in samples:
                 figures.append(ratio_of("restart/coppice/ready_p50_us_to_raw-fork", medians, samples["raw-fork"]))
         else:
-            run.note(f"restart/coppice: its log did not say '{READY_TEXT.strip()}' after each kill: no ready_p50_us")
+            run.note(f"restart/coppice: its log did not say '{READY_TEXT}' after each kill: no ready_p50_us")
     return figures
 
 
@@ -166,7 +166,7 @@ def spawn200(run: Run) -> list[Figure]:
     def start(workers: int) -> float:
         with contenders.coppice(programs, workers) as server:
             took_ms = server.start_seconds * 1e3
-        said = re.findall(rf"{workers} workers ready in ([\d.]+) ms", server.log())
+        said = re.findall(rf"ready: {workers} workers in ([\d.]+) ms", server.log())
         if workers == count and said:
             logged.append(float(said[-1]))
         return took_ms

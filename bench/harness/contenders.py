@@ -36,14 +36,14 @@ class Programs:
         return Path(tempfile.mkdtemp(prefix=name + "-", dir=self.scratch))
 
 
-def coppice(programs: Programs, workers: int, log_pipe: bool = False) -> Server:
+def coppice(programs: Programs, workers: int, log: str = "info", log_pipe: bool = False) -> Server:
     scratch = programs.new_scratch("coppice")
     command = [programs.built("http_hello"), "--listen", "tcp://127.0.0.1:0", "--workers", str(workers)]
-    command += ["--state-dir", str(scratch / "state")]
+    command += ["--state-dir", str(scratch / "state"), "--log", log]
     return Server(
         command,
         scratch,
-        r"coppice: ready pid=(?P<pid>\d+) listen=\S*:(?P<port>\d+) workers=(?P<workers>\d+)\S*\n",
+        r"coppice: ready pid=(?P<pid>\d+) listen=\S*:(?P<port>\d+) workers=\d+\n",
         log_pipe=log_pipe,
     )
 
