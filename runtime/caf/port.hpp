@@ -30,6 +30,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/type_id.hpp>
 #include <chrono>
+#include <coppice/runtime/caf/asked.hpp>
 #include <coppice/runtime/caf/moved.hpp>
 #include <exception>
 #include <optional>
@@ -67,7 +68,7 @@ public:
   /// Ask, and go on with `.then(on_answer, on_error)`; the error is `caf::sec::request_timeout`
   /// when there is no answer in time. Costs a timer each: not for hot paths.
   [[nodiscard]] auto request(const caf::actor& to, std::chrono::milliseconds timeout) && {
-    return self_->request(to, timeout, std::move(message_));
+    return asked{self_, self_->request(to, timeout, std::move(message_))};
   }
 
 private:
@@ -159,6 +160,8 @@ struct late {
 /// log. An exception while the state is made ends the actor like any other.
 template <class State, class Spawner, class... Args>
 caf::actor spawn_state(Spawner&& spawner, Args&&... args) {
+  static_assert(std::is_constructible_v<State, caf::event_based_actor*, std::decay_t<Args>...>,
+                "the state is made as State{self, args...}");
   auto start = [arguments = std::tuple<std::decay_t<Args>...>{std::forward<Args>(args)...}](
                    caf::stateful_actor<late<State>>* self) mutable -> caf::behavior {
     prepare(self);

@@ -43,9 +43,11 @@ public:
 protected:
   void stop() override {
     clock().cancel_all();
-    for (std::size_t wave = 0; wave < limits::kill_waves; ++wave) {
-      run_ready();
-      if (roster_.kill_all() == 0) break;
+    for (std::size_t turns = 0; turns < limits::kill_rounds * limits::actor_round; ++turns) {
+      roster_.kill_all();
+      if (!has_job()) break;
+      roster_.see(*jobs.front());
+      run_once();
     }
     clock().cancel_all();
     test_coordinator::stop();
