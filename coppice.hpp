@@ -1,0 +1,9 @@
+#pragma once
+// All that a program built with coppice needs. It includes no CAF: actors stay behind it.
+
+#include <coppice/actors/primary.hpp>
+#include <coppice/actors/run.hpp>
+#include <coppice/actors/spec.hpp>
+#include <coppice/http/http.hpp>
+#include <coppice/runtime/worker/connection.hpp>
+#include <coppice/runtime/worker/worker.hpp>

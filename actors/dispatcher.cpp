@@ -1,0 +1,114 @@
+#include <coppice/actors/dispatcher.hpp>
+#include <coppice/runtime/limits.hpp>
+
+namespace coppice {
+
+dispatcher::dispatcher(caf::event_based_actor* self, dispatcher_parts parts)
+    : self_{self},
+      parts_{std::move(parts)} {
+  // A dispatcher that was restarted knows nobody: those who live introduce themselves again.
+  const auto myself = caf::actor_cast<caf::actor>(self_);
+  parts_.pool->dispatcher = caf::actor_cast<caf::actor_addr>(myself);
+  for (const auto& address : parts_.pool->proxies)
+    if (auto proxy = caf::actor_cast<caf::actor>(address))
+      port::mail(self_, introduce_yourself{}).send(proxy);
+}
+
+dispatcher::~dispatcher() {
+  if (!waiting_.empty())
+    parts_.log->warn("pool {}: {} connections that no worker took are closed", parts_.pool->name,
+                     waiting_.size());
+  // Nobody answers worker_gone any more, so nobody may wait for that answer.
+  parts_.pool->dispatcher = nullptr;
+  for (const auto& address : parts_.pool->proxies)
+    port::anon_mail(worker_forgotten{}).send(caf::actor_cast<caf::actor>(address));
+}
+
+caf::behavior dispatcher::make_behavior() {
+  return {
+      [this](const accepted_connections& m) {
+        take(m.listener, m.sockets.take().value_or(std::vector<os::unique_fd>{}));
+        distribute();
+        steer_listeners();
+      },
+      [this](const worker_up& m) {
+        table_.add(m.worker, m.credit);
+        proxies_[m.worker.slot] = {m.worker, m.proxy};
+        distribute();
+        steer_listeners();
+      },
+      [this](const credit_restored& m) {
+        table_.restore(m.worker, m.credit);
+        distribute();
+        steer_listeners();
+      },
+      [this](const worker_leaving& m) {
+        table_.remove(m.worker);
+        steer_listeners();
+      },
+      [this](const connections_returned& m) {
+        // They have waited longest: in front, in their order.
+        auto back = m.connections.take().value_or(std::vector<accepted_socket>{});
+        for (auto it = back.rbegin(); it != back.rend(); ++it) waiting_.push_front(std::move(*it));
+        distribute();
+        steer_listeners();
+      },
+      [this](const worker_gone& m) {
+        table_.remove(m.worker);
+        if (const auto it = proxies_.find(m.worker.slot);
+            it != proxies_.end() && it->second.first == m.worker)
+          proxies_.erase(it);
+        port::mail(self_, worker_forgotten{}).send(m.proxy);
+        steer_listeners();
+      },
+      [this](const listener_up& m) {
+        if (accepting_)
+          port::mail(self_, start_accepting{caf::actor_cast<caf::actor>(self_)}).send(m.listener);
+      },
+      [this](const everything_passed& m) { port::mail(self_, accepting_ended{}).send(m.reply_to); },
+  };
+}
+
+void dispatcher::take(std::uint32_t listener, std::vector<os::unique_fd> sockets) {
+  for (auto& socket : sockets) waiting_.push_back({listener, std::move(socket)});
+}
+
+void dispatcher::distribute() {
+  while (!waiting_.empty() && table_.credit() > 0) {
+    if (waiting_.size() == 1) { // the usual case under real load: no sorting by worker
+      const auto worker = table_.pick();
+      std::vector<accepted_socket> one;
+      one.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+      port::mail(self_, handoff{std::move(one)}).send(proxies_[worker->slot].second);
+      return;
+    }
+    std::unordered_map<std::uint64_t, std::vector<accepted_socket>> shares;
+    while (!waiting_.empty()) {
+      const auto worker = table_.pick();
+      if (!worker) break;
+      shares[worker->slot].push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+    for (auto& [slot, share] : shares)
+      port::mail(self_, handoff{std::move(share)}).send(proxies_[slot].second);
+  }
+}
+
+void dispatcher::steer_listeners() {
+  // Room for one more batch must be left: a listener may be in the middle of one.
+  const bool open =
+      table_.credit() > 0 && waiting_.size() + limits::accept_batch <= limits::waiting_connections;
+  if (open == accepting_) return;
+  accepting_ = open;
+  for (const auto& address : parts_.pool->listeners) {
+    const auto to = caf::actor_cast<caf::actor>(address);
+    if (!to) continue;
+    if (open)
+      port::mail(self_, start_accepting{caf::actor_cast<caf::actor>(self_)}).send(to);
+    else
+      port::mail(self_, stop_accepting{}).send(to);
+  }
+}
+
+} // namespace coppice

@@ -1,0 +1,47 @@
+#pragma once
+// The dispatcher: one actor for each pool with endpoints. It gives each accepted connection to a
+// worker that is ready and has credit, in turn; it keeps at most limits::waiting_connections that
+// nobody can take now, and opens and closes the listeners accordingly. What a worker leaves untaken
+// when it dies comes back here and goes on to another one first.
+
+#include <coppice/actors/dispatch_table.hpp>
+#include <coppice/actors/messages.hpp>
+#include <coppice/actors/pool_roster.hpp>
+#include <coppice/runtime/caf/port.hpp>
+#include <coppice/runtime/log.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace coppice {
+
+struct dispatcher_parts {
+  std::shared_ptr<pool_roster> pool;
+  logger* log = nullptr;
+};
+
+class dispatcher {
+public:
+  dispatcher(caf::event_based_actor* self, dispatcher_parts parts);
+  ~dispatcher();
+  caf::behavior make_behavior();
+
+private:
+  void take(std::uint32_t listener, std::vector<os::unique_fd> sockets);
+  /// Gives out what waits as far as there is credit, one handoff message for each worker that gets
+  /// some.
+  void distribute();
+  /// Tells the listeners to go on or to stop, if that has changed.
+  void steer_listeners();
+
+  caf::event_based_actor* self_;
+  dispatcher_parts parts_;
+  dispatch_table table_;
+  std::unordered_map<std::uint64_t, std::pair<worker_key, caf::actor>> proxies_; ///< by slot
+  std::deque<accepted_socket> waiting_;
+  bool accepting_ = false;
+};
+
+} // namespace coppice

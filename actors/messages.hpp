@@ -1,0 +1,112 @@
+#pragma once
+// What the cluster's actors say to each other. One struct a message; who sends it to whom stands
+// beside it. A connection's way is accepted_connections -> handoff -> (the channel) ->
+// credit_restored, or connections_returned and handoff again.
+
+#include <coppice/actors/dispatch_table.hpp>
+#include <coppice/runtime/caf/port.hpp>
+#include <coppice/runtime/link/worker_link.hpp>
+#include <coppice/runtime/os/unique_fd.hpp>
+#include <coppice/supervisors/messages.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// How an I/O object's event becomes an actor's message: through the loop, never inline. Nothing
+/// happens if the actor has ended.
+template <class Message>
+using deliver_to = std::function<void(const caf::actor_addr&, Message)>;
+
+/// A connection that no worker has yet.
+struct accepted_socket {
+  std::uint32_t listener = 0; ///< which of the pool's endpoints accepted it
+  os::unique_fd socket;
+};
+
+// ---- listener
+
+struct connection_waits {}; ///< its socket -> listener
+struct rest_over {};        ///< listener -> itself
+struct start_accepting {    ///< dispatcher -> listener
+  caf::actor dispatcher;
+};
+struct stop_accepting {}; ///< dispatcher -> listener: nobody has credit
+struct end_accepting {    ///< primary -> listener: accept what waits, then close the socket
+  caf::actor reply_to;
+};
+struct listener_up { ///< listener -> dispatcher
+  caf::actor listener;
+};
+
+// ---- dispatcher
+
+struct accepted_connections { ///< listener -> dispatcher
+  std::uint32_t listener = 0;
+  port::moved<std::vector<os::unique_fd>> sockets;
+};
+struct everything_passed { ///< listener -> dispatcher: its last message
+  caf::actor reply_to;
+};
+struct accepting_ended {}; ///< dispatcher -> primary: all that was accepted has been given out
+
+struct worker_up { ///< worker_proxy -> dispatcher
+  worker_key worker;
+  caf::actor proxy;
+  std::size_t credit = 0;
+};
+struct credit_restored { ///< worker_proxy -> dispatcher: the worker has taken this many
+  worker_key worker;
+  std::size_t credit = 0;
+};
+struct connections_returned { ///< worker_proxy -> dispatcher: not taken, for whatever reason
+  port::moved<std::vector<accepted_socket>> connections;
+};
+struct worker_leaving { ///< worker_proxy -> dispatcher: give it nothing more
+  worker_key worker;
+};
+struct worker_gone { ///< worker_proxy -> dispatcher: its last message; worker_forgotten answers it
+  worker_key worker;
+  caf::actor proxy;
+};
+
+// ---- worker_proxy
+
+struct handoff { ///< dispatcher -> worker_proxy
+  port::moved<std::vector<accepted_socket>> connections;
+};
+struct introduce_yourself {}; ///< dispatcher -> worker_proxy
+struct worker_forgotten {};   ///< dispatcher -> worker_proxy
+struct link_told {            ///< the link -> worker_proxy
+  link_event event;
+};
+struct sweep_taken {};  ///< worker_proxy -> itself: look at what was taken, close our copies
+struct exit_overdue {}; ///< worker_proxy -> itself: the channel is closed, the process still there
+
+} // namespace coppice
+
+COPPICE_MESSAGES_BEGIN(cluster, 200)
+COPPICE_MESSAGE(cluster, coppice::connection_waits)
+COPPICE_MESSAGE(cluster, coppice::rest_over)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::start_accepting)
+COPPICE_MESSAGE(cluster, coppice::stop_accepting)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::end_accepting)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::listener_up)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::accepted_connections)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::everything_passed)
+COPPICE_MESSAGE(cluster, coppice::accepting_ended)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::worker_up)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::credit_restored)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::connections_returned)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::worker_leaving)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::worker_gone)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::handoff)
+COPPICE_MESSAGE(cluster, coppice::introduce_yourself)
+COPPICE_MESSAGE(cluster, coppice::worker_forgotten)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::link_told)
+COPPICE_MESSAGE(cluster, coppice::sweep_taken)
+COPPICE_MESSAGE(cluster, coppice::exit_overdue)
+COPPICE_MESSAGES_END(cluster)

@@ -1,0 +1,22 @@
+#pragma once
+// Who is who within one pool: the listeners, the dispatcher and the worker proxies find each other
+// here, since the supervisors may replace any of them at any time. Plain values on the one loop
+// thread; weak handles, so that a dead actor is nobody.
+
+#include <algorithm>
+#include <coppice/runtime/caf/port.hpp>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+struct pool_roster {
+  std::string name; ///< "web"
+  caf::actor_addr dispatcher;
+  std::vector<caf::actor_addr> listeners;
+  std::vector<caf::actor_addr> proxies; ///< from their start to their end
+
+  void forget_proxy(const caf::actor_addr& who) { std::erase(proxies, who); }
+};
+
+} // namespace coppice

@@ -1,0 +1,167 @@
+#include <coppice/actors/primary.hpp>
+#include <coppice/actors/primary_actor.hpp>
+#include <coppice/actors/tree.hpp>
+#include <coppice/runtime/caf/actor_loop.hpp>
+#include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/net/socket_acceptor.hpp>
+#include <coppice/runtime/spawn/exec_spawner.hpp>
+#include <coppice/runtime/spawn/zygote_spawner.hpp>
+#include <random>
+#include <unistd.h>
+
+namespace coppice {
+
+class primary::impl {
+public:
+  impl(asio::io_context& io, service_spec spec, logger& log, primary_options options)
+      : io_{io},
+        log_{log},
+        spec_{std::move(spec)},
+        options_{std::move(options)},
+        actors_{io, log} {}
+
+  ~impl() {
+    if (actor_) caf::anon_send_exit(actor_, caf::exit_reason::kill);
+    actor_ = nullptr;
+  }
+
+  result<void> start(std::function<void(int)> on_end) {
+    on_end_ = std::move(on_end);
+    started_ = std::chrono::steady_clock::now();
+    if (auto opened = open_endpoints(); !opened) return opened;
+    spawn_actor();
+    if (spec_.spawn == spawn_method::exec)
+      start_with(exec());
+    else
+      start_zygote();
+    return {};
+  }
+
+  void stop() {
+    if (!actor_) return;
+    actors_.deliver(actor_, stop_tree{});
+  }
+
+  [[nodiscard]] std::vector<std::string> endpoints() const {
+    std::vector<std::string> all;
+    for (const auto& numbered : number_groups(spec_))
+      if (const auto it = groups_.find(numbered.group->name); it != groups_.end())
+        for (const auto& each : it->second.endpoints) all.push_back(each->endpoint());
+    return all;
+  }
+
+private:
+  result<void> open_endpoints() {
+    for (const auto& numbered : number_groups(spec_)) {
+      auto& ground = groups_[numbered.group->name];
+      for (const auto& text : numbered.group->endpoints) {
+        const auto where = parse_endpoint(text);
+        if (!where) return tl::unexpected{where.error()};
+        auto opened = socket_acceptor::open(io_, *where);
+        if (!opened) {
+          groups_.clear();
+          return tl::unexpected{opened.error()};
+        }
+        ground.endpoints.push_back(std::move(*opened));
+      }
+      if (!ground.endpoints.empty()) {
+        ground.roster = std::make_shared<pool_roster>();
+        ground.roster->name = numbered.group->name;
+      }
+    }
+    return {};
+  }
+
+  void spawn_actor() {
+    primary_actor_parts parts;
+    for (const auto& [name, ground] : groups_)
+      if (ground.roster) parts.pools.push_back(ground.roster);
+    parts.on_up = [this](const tree_node& tree) { on_up(tree); };
+    parts.on_end = [this](const ending& how) { on_tree_ended(how); };
+    parts.log = &log_;
+    actor_ = port::spawn_state<primary_actor>(actors_.system(), std::move(parts));
+  }
+
+  void start_zygote() {
+    auto zygote = std::make_unique<zygote_spawner>(
+        io_, log_, zygote_options{options_.executable, options_.argv, std::nullopt});
+    auto& started = *zygote;
+    spawner_ = std::move(zygote);
+    started.start([this](result<void> ready) {
+      if (ready) return start_with(std::move(spawner_));
+      log_.warn("{}; workers are executed one by one instead", ready.error().message());
+      start_with(exec());
+    });
+  }
+
+  std::unique_ptr<spawner> exec() {
+    return std::make_unique<exec_spawner>(io_, log_,
+                                          exec_options{options_.executable, options_.argv});
+  }
+
+  void start_with(std::unique_ptr<spawner> processes) {
+    spawner_ = std::move(processes);
+    if (ended_) return; // stopped meanwhile
+    supervisor_options root;
+    root.id = spec_.name;
+    root.spec.strategy = spec_.strategy;
+    root.spec.intensity = spec_.intensity;
+    const std::uint64_t seed = std::random_device{}();
+    root.seed = seed;
+    root.children = make_tree(spec_, groups_, {&io_, &actors_, spawner_.get(), &log_, seed});
+    root.log = &log_;
+    actors_.deliver(actor_,
+                    start_tree{std::make_shared<const supervisor_options>(std::move(root))});
+  }
+
+  void on_up(const tree_node& tree) {
+    std::size_t workers = 0;
+    for (const auto& numbered : number_groups(spec_)) workers += numbered.instances;
+    const auto took =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_);
+    log_.info("ready: {} workers in {:.1f} ms\n{}", workers, took.count(), to_text(tree));
+    if (spec_.on_ready) spec_.on_ready({::getpid(), endpoints(), workers});
+  }
+
+  void on_tree_ended(const ending& how) {
+    if (std::exchange(ended_, true)) return;
+    if (how.how == ending::well)
+      log_.info("stopped");
+    else
+      log_.error("{}: {}", how.how == ending::start_failed ? "start failed" : "gave up",
+                 how.reason);
+    asio::post(io_, [this, alive = std::weak_ptr{alive_}, code = how.how == ending::well ? 0 : 1] {
+      if (!alive.expired() && on_end_) on_end_(code);
+    });
+  }
+
+  asio::io_context& io_;
+  logger& log_;
+  service_spec spec_;
+  primary_options options_;
+  std::function<void(int)> on_end_;
+  std::chrono::steady_clock::time_point started_;
+  bool ended_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+
+  // What the tree stands on goes after the tree: the actors first of all.
+  group_grounds groups_;
+  std::unique_ptr<spawner> spawner_;
+  actor_loop actors_;
+  caf::actor actor_;
+};
+
+primary::primary(asio::io_context& io, service_spec spec, logger& log, primary_options options)
+    : impl_{std::make_unique<impl>(io, std::move(spec), log, std::move(options))} {}
+
+primary::~primary() = default;
+
+result<void> primary::start(std::function<void(int exit_code)> on_end) {
+  return impl_->start(std::move(on_end));
+}
+
+void primary::stop() { impl_->stop(); }
+
+std::vector<std::string> primary::endpoints() const { return impl_->endpoints(); }
+
+} // namespace coppice

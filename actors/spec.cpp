@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <coppice/actors/spec.hpp>
+#include <coppice/actors/tree.hpp>
+#include <coppice/runtime/net/endpoint.hpp>
+#include <coppice/supervisors/validate.hpp>
+#include <set>
+#include <thread>
+
+namespace coppice {
+namespace {
+
+constexpr unsigned max_instances = 1024;
+
+bool is_name(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+}
+
+/// Collects what is wrong, walking the tree in the order of the spec.
+class spec_check {
+public:
+  void service(const service_spec& spec) {
+    if (spec.children.empty()) add("", "children", "", "is empty: there is nothing to run");
+    std::vector<child_spec> below;
+    supervisor_spec root;
+    root.strategy = spec.strategy;
+    root.intensity = spec.intensity;
+    children(spec.children, below);
+    own(root, below);
+  }
+
+  std::vector<spec_error> errors;
+
+private:
+  void children(const std::vector<child>& specs, std::vector<child_spec>& into) {
+    for (const auto& each : specs) {
+      if (const auto* group = each.group()) {
+        into.push_back({.id = group->name});
+        this->group(*group);
+      } else {
+        into.push_back({.id = each.nested()->name, .restart = each.nested()->restart});
+        nested(*each.nested());
+      }
+    }
+  }
+
+  void nested(const nested_spec& spec) {
+    name(spec.name);
+    if (spec.children.empty())
+      add(spec.name, "children", "", "is empty: there is nothing to supervise");
+    std::vector<child_spec> below;
+    supervisor_spec own_spec;
+    own_spec.strategy = spec.strategy;
+    own_spec.intensity = spec.intensity;
+    children(spec.children, below);
+    own(own_spec, below, spec.name);
+  }
+
+  void group(const group_spec& spec) {
+    name(spec.name);
+    if (!spec.body) add(spec.name, "body", "", "is empty: a worker would have nothing to run");
+    if (spec.instances && (*spec.instances == 0 || *spec.instances > max_instances))
+      add(spec.name, "instances", std::to_string(*spec.instances),
+          "is not within 1 and " + std::to_string(max_instances));
+    if (spec.what == group_spec::kind::agent && spec.instances != 1u)
+      add(spec.name, "instances", "", "an agent is one process; a pool can be many");
+    std::set<std::string> seen;
+    for (const auto& text : spec.endpoints) {
+      const auto where = parse_endpoint(text);
+      if (!where)
+        add(spec.name, "listen", text, where.error().reason);
+      else if (where->port != 0 && !seen.insert(to_string(*where)).second)
+        add(spec.name, "listen", text, "is there twice");
+      else if (where->port != 0 && !endpoints_.insert(to_string(*where)).second)
+        add(spec.name, "listen", text, "is another pool's already");
+    }
+    const std::vector<child_spec> workers{worker_of(spec, spec.name)};
+    own(supervisor_of(spec), workers, spec.name);
+  }
+
+  void name(const std::string& text) {
+    if (!is_name(text))
+      add(text, "name", text, "must be 1 to 64 letters, digits, '_', '-' or '.'");
+    else if (!names_.insert(text).second)
+      add(text, "name", text, "is there twice; names are addresses, unique in the whole tree");
+  }
+
+  /// What the supervision core itself checks; its words for "the supervisor itself" get the name.
+  void own(const supervisor_spec& spec, const std::vector<child_spec>& below,
+           const std::string& name = {}) {
+    for (auto& error : validate(spec, below)) {
+      if (error.field == "id") continue; // said by name(), with the rule for the whole tree
+      if (error.child.empty()) error.child = name;
+      errors.push_back(std::move(error));
+    }
+  }
+
+  void add(std::string child, std::string field, std::string value, std::string why) {
+    errors.push_back({std::move(child), std::move(field), std::move(value), std::move(why)});
+  }
+
+  std::set<std::string> names_;
+  std::set<std::string> endpoints_;
+};
+
+void collect(const std::vector<child>& children, group_spec::kind what,
+             std::vector<const group_spec*>& into) {
+  for (const auto& each : children) {
+    if (const auto* group = each.group()) {
+      if (group->what == what) into.push_back(group);
+    } else {
+      collect(each.nested()->children, what, into);
+    }
+  }
+}
+
+} // namespace
+
+std::vector<std::string> validate(const service_spec& spec) {
+  spec_check check;
+  check.service(spec);
+  std::vector<std::string> lines;
+  for (const auto& error : check.errors) lines.push_back(error.message());
+  return lines;
+}
+
+unsigned instances_of(const group_spec& group) {
+  return group.instances.value_or(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+std::vector<numbered_group> number_groups(const service_spec& spec) {
+  std::vector<const group_spec*> groups;
+  collect(spec.children, group_spec::kind::agent, groups);
+  collect(spec.children, group_spec::kind::pool, groups);
+  std::vector<numbered_group> numbered;
+  std::uint64_t next = 1; // 0 is the primary
+  for (const auto* group : groups) {
+    numbered.push_back({group, next, instances_of(*group)});
+    next += numbered.back().instances;
+  }
+  return numbered;
+}
+
+} // namespace coppice

@@ -1,0 +1,50 @@
+#pragma once
+// From a service's spec to the children of its root supervisor: listeners, agents, pools with their
+// dispatchers and worker proxies.
+
+#include <asio/io_context.hpp>
+#include <coppice/actors/pool_roster.hpp>
+#include <coppice/actors/spec.hpp>
+#include <coppice/runtime/caf/actor_loop.hpp>
+#include <coppice/runtime/net/acceptor.hpp>
+#include <coppice/runtime/spawn/spawner.hpp>
+#include <coppice/supervisors/supervisor.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+/// What the tree stands on; all of it outlives the tree.
+struct tree_ground {
+  asio::io_context* io = nullptr;
+  actor_loop* actors = nullptr;
+  spawner* processes = nullptr;
+  logger* log = nullptr;
+  std::uint64_t seed = 1; ///< of the backoffs' jitter
+};
+
+/// The endpoints and the meeting point of one group.
+struct group_ground {
+  std::vector<std::unique_ptr<acceptor>> endpoints;
+  std::shared_ptr<pool_roster> roster; ///< null: it has no endpoints
+};
+using group_grounds = std::map<std::string, group_ground>;
+
+/// The root's children, in start order: the listeners, which accept nothing before a worker is
+/// ready; then the agents; then everything else as the spec has it. `groups` and `ground` must
+/// outlive them.
+[[nodiscard]] std::vector<startable> make_tree(const service_spec& spec, group_grounds& groups,
+                                               const tree_ground& ground);
+
+/// The spec of a pool's or agent's supervisor, and of one of its workers: for make_tree and for
+/// validate.
+[[nodiscard]] supervisor_spec supervisor_of(const group_spec& group);
+[[nodiscard]] child_spec worker_of(const group_spec& group, const std::string& name);
+/// "web/2", or "janitor" for an agent.
+[[nodiscard]] std::string worker_name(const group_spec& group, unsigned slot);
+[[nodiscard]] std::chrono::milliseconds patience_of(const group_spec& group);
+
+} // namespace coppice

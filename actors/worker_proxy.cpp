@@ -1,0 +1,251 @@
+#include <coppice/actors/worker_proxy.hpp>
+#include <coppice/runtime/limits.hpp>
+#include <csignal>
+#include <type_traits>
+
+namespace coppice {
+namespace {
+
+template <class... Fs>
+struct overloaded : Fs... {
+  using Fs::operator()...;
+};
+
+} // namespace
+
+worker_proxy::worker_proxy(caf::event_based_actor* self, worker_proxy_parts parts)
+    : self_{self},
+      parts_{std::move(parts)} {
+  const auto address = caf::actor_cast<caf::actor_addr>(self_);
+  if (parts_.pool) parts_.pool->proxies.push_back(address);
+  parts_.link->start([deliver = parts_.deliver, address](link_event event) {
+    deliver(address, link_told{std::move(event)});
+  });
+}
+
+worker_proxy::~worker_proxy() {
+  if (parts_.pool) parts_.pool->forget_proxy(caf::actor_cast<caf::actor_addr>(self_));
+}
+
+caf::behavior worker_proxy::make_behavior() {
+  return {
+      [this](const link_told& m) { on_link(m.event); },
+      [this](const handoff& m) {
+        on_handoff(m.connections.take().value_or(std::vector<accepted_socket>{}));
+      },
+      [this](const sweep_taken&) { sweep(); },
+      [this](const exit_overdue&) { handle(worker_event::deadline); },
+      [this](const worker_forgotten&) { handle(worker_event::forgotten); },
+      [this](const introduce_yourself&) {
+        if (phase_ == worker_phase::ready)
+          tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_),
+                                    limits::worker_credit - untaken_.size()});
+        else if (phase_ == worker_phase::flushing)
+          take_leave();
+      },
+      [this](const stop_child& m) {
+        asked_to_end_ = true;
+        switch (m.how) {
+        case stop_how::shutdown:
+          return handle(worker_event::drain);
+        case stop_how::hurry:
+          return handle(worker_event::terminate);
+        case stop_how::kill:
+          return handle(worker_event::kill);
+        }
+      },
+  };
+}
+
+void worker_proxy::handle(worker_event event) {
+  const auto [next, action] = step(phase_, event);
+  phase_ = next;
+  act(action);
+}
+
+void worker_proxy::act(worker_action action) {
+  switch (action) {
+  case worker_action::none:
+    return;
+  case worker_action::announce:
+    return announce();
+  case worker_action::ask_drain:
+    tell_dispatcher(worker_leaving{parts_.key});
+    return parts_.link->ask_to_drain(parts_.patience);
+  case worker_action::signal_end:
+    tell_dispatcher(worker_leaving{parts_.key});
+    return parts_.link->signal(SIGTERM);
+  case worker_action::kill:
+    tell_dispatcher(worker_leaving{parts_.key});
+    return parts_.link->signal(SIGKILL);
+  case worker_action::await_exit:
+    tell_dispatcher(worker_leaving{parts_.key});
+    return port::mail(self_, exit_overdue{})
+        .delay(limits::exit_grace)
+        .send(caf::actor_cast<caf::actor>(self_));
+  case worker_action::hand_on:
+    return hand_on();
+  case worker_action::finish:
+    return self_->quit();
+  }
+}
+
+// ---- what the link tells
+
+void worker_proxy::on_link(const link_event& event) {
+  std::visit(overloaded{
+                 [this](const link_spawned& e) { pid_ = e.pid; },
+                 [this](const link_spawn_failed& e) {
+                   start_failure_ = e.why.message();
+                   handle(worker_event::start_failed);
+                 },
+                 [this](const link_said& e) { on_said(e.message); },
+                 [this](const link_closed& e) {
+                   if (e.broken && reason_.empty()) reason_ = e.why.message();
+                   handle(e.broken ? worker_event::channel_broken : worker_event::channel_closed);
+                 },
+                 [this](const link_exited& e) {
+                   status_ = e.status;
+                   handle(worker_event::process_exited);
+                 },
+             },
+             event);
+}
+
+void worker_proxy::on_said(const wire::control_message& message) {
+  std::visit(overloaded{
+                 [](const wire::unknown&) {}, // a later version's: it can live without our answer
+                 [this](const wire::hello& m) {
+                   if (m.incarnation == parts_.key.incarnation) return;
+                   reason_ = "said hello for another incarnation";
+                   handle(worker_event::channel_broken);
+                 },
+                 [this](const wire::ready&) { handle(worker_event::ready); },
+                 [this](const wire::room&) {
+                   look_at_ledger();
+                   plan_sweep();
+                 },
+                 [this](const wire::handed_back& m) {
+                   if (!m.reason.empty())
+                     parts_.log->info("{}: {} connections handed back: {}", parts_.name,
+                                      m.connections.size(), m.reason);
+                   auto back = untaken_.take_back(m.connections);
+                   if (phase_ == worker_phase::ready)
+                     tell_dispatcher(credit_restored{parts_.key, back.size()});
+                   give_back(std::move(back));
+                   look_at_ledger();
+                 },
+                 [this](const wire::failed& m) { reason_ = m.reason; },
+                 [](const wire::bye&) {}, // its exit follows, and says how it ended
+                 [this](const auto&) {    // a well-formed packet that only we or a zygote may send
+                   reason_ = "sent a control packet that is not a worker's to send";
+                   handle(worker_event::channel_broken);
+                 },
+             },
+             message);
+}
+
+// ---- connections
+
+void worker_proxy::on_handoff(std::vector<accepted_socket> connections) {
+  std::vector<offered_connection> offers;
+  offers.reserve(connections.size());
+  for (auto& c : connections)
+    offers.push_back({next_connection_++, c.listener, std::move(c.socket)});
+  // They may have crossed the news that this worker takes nothing more.
+  if (phase_ != worker_phase::ready) return give_back(std::move(offers));
+  parts_.link->offer(offers); // if the channel is gone, they are untaken all the same
+  for (auto& offer : offers) untaken_.add(std::move(offer));
+  if (untaken_.size() >= limits::worker_credit / 2) look_at_ledger();
+  if (untaken_.size() >= limits::worker_credit) settle(parts_.link->ask_for_room());
+  plan_sweep();
+}
+
+void worker_proxy::give_back(std::vector<offered_connection> connections) {
+  if (connections.empty()) return;
+  std::vector<accepted_socket> back;
+  back.reserve(connections.size());
+  for (auto& c : connections) back.push_back({c.listener, std::move(c.socket)});
+  tell_dispatcher(connections_returned{std::move(back)});
+}
+
+void worker_proxy::settle(const link_progress& now) {
+  last_ = now;
+  const std::size_t n = untaken_.settle(now);
+  if (n > 0 && phase_ == worker_phase::ready) tell_dispatcher(credit_restored{parts_.key, n});
+}
+
+void worker_proxy::look_at_ledger() { settle(parts_.link->progress()); }
+
+// Taken connections cost us a descriptor each until somebody looks. Two looks, then the worker is
+// asked to say so itself: a hung one must not make the primary poll.
+void worker_proxy::plan_sweep() {
+  if (sweep_planned_ || untaken_.empty()) return;
+  sweep_planned_ = true;
+  port::mail(self_, sweep_taken{})
+      .delay(limits::taken_sweep)
+      .send(caf::actor_cast<caf::actor>(self_));
+}
+
+void worker_proxy::sweep() {
+  sweep_planned_ = false;
+  if (phase_ == worker_phase::flushing || phase_ == worker_phase::exited) return;
+  const std::size_t before = untaken_.size();
+  look_at_ledger();
+  if (untaken_.size() == before) return settle(parts_.link->ask_for_room());
+  plan_sweep();
+}
+
+// ---- beginning and end
+
+void worker_proxy::announce() {
+  was_ready_ = true;
+  port::mail(self_, child_ready{parts_.name, parts_.supervised_as, pid_}).send(parts_.supervisor);
+  tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_), limits::worker_credit});
+}
+
+void worker_proxy::hand_on() {
+  tell_dispatcher(
+      worker_leaving{parts_.key}); // before anything comes back: it must not return here
+  for (const auto& event : parts_.link->read_to_end()) // flushing: no event changes the phase now
+    on_link(event);
+  last_ = parts_.link->progress();
+  untaken_.settle_dead(last_);
+  port::mail(self_, child_ended{parts_.name, parts_.supervised_as, how_it_ended()})
+      .send(parts_.supervisor);
+  if (auto left = untaken_.take_all(); !left.empty()) {
+    parts_.log->info("{}: {} connections that it had not taken go to others", parts_.name,
+                     left.size());
+    give_back(std::move(left));
+  }
+  take_leave();
+}
+
+// The dispatcher may still be sending to this actor: it ends only when it is forgotten there.
+void worker_proxy::take_leave() {
+  if (!tell_dispatcher(worker_gone{parts_.key, caf::actor_cast<caf::actor>(self_)}))
+    handle(worker_event::forgotten);
+}
+
+ending worker_proxy::how_it_ended() const {
+  if (!status_) return {.how = ending::start_failed, .reason = start_failure_};
+  const bool well = asked_to_end_ || (status_->well() && reason_.empty());
+  return {
+      .how = well ? ending::well : ending::abnormal,
+      .reason =
+          reason_.empty() ? status_->text() : fmt::format("{} ({})", reason_, status_->text()),
+      .progress = was_ready_ && last_.served > 0,
+      .pid = pid_,
+  };
+}
+
+template <class Message>
+bool worker_proxy::tell_dispatcher(Message message) {
+  if (!parts_.pool) return false;
+  const auto to = caf::actor_cast<caf::actor>(parts_.pool->dispatcher);
+  if (!to) return false;
+  port::mail(self_, std::move(message)).send(to);
+  return true;
+}
+
+} // namespace coppice

@@ -1,0 +1,76 @@
+#pragma once
+// The image of one worker process in the primary: one actor for one incarnation. It starts the
+// process, passes its readiness to supervisor and dispatcher, hands it connections and keeps a copy
+// of each until it is taken, asks it to end, and reports its death. Everything that reaches it is
+// one worker_event, and worker_phase.hpp says what that means in each phase.
+
+#include <chrono>
+#include <coppice/actors/messages.hpp>
+#include <coppice/actors/pool_roster.hpp>
+#include <coppice/actors/untaken.hpp>
+#include <coppice/actors/worker_phase.hpp>
+#include <coppice/runtime/caf/port.hpp>
+#include <coppice/runtime/link/worker_link.hpp>
+#include <coppice/runtime/log.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace coppice {
+
+struct worker_proxy_parts {
+  std::string name; ///< "web/2"
+  worker_key key;   ///< the incarnation counts up for the slot, over all supervisors' lives
+  std::uint64_t supervised_as = 1;    ///< the incarnation as the supervisor counts
+  caf::actor supervisor;              ///< whom to tell; the child's id there is `name`
+  std::unique_ptr<worker_link> link;  ///< this incarnation's process
+  std::shared_ptr<pool_roster> pool;  ///< null: it takes no connections
+  std::chrono::milliseconds patience; ///< what a drain may take before the supervisor kills
+  deliver_to<link_told> deliver;
+  logger* log = nullptr;
+};
+
+class worker_proxy {
+public:
+  worker_proxy(caf::event_based_actor* self, worker_proxy_parts parts);
+  ~worker_proxy();
+  caf::behavior make_behavior();
+
+private:
+  void handle(worker_event event);
+  void act(worker_action action);
+
+  void on_link(const link_event& event);
+  void on_said(const wire::control_message& message);
+  void on_handoff(std::vector<accepted_socket> connections);
+
+  void announce();
+  void settle(const link_progress& now);
+  void look_at_ledger();
+  void plan_sweep();
+  void sweep();
+  void give_back(std::vector<offered_connection> connections);
+  void hand_on();
+  [[nodiscard]] ending how_it_ended() const;
+  void take_leave();
+  /// False: there is none.
+  template <class Message>
+  bool tell_dispatcher(Message message);
+
+  caf::event_based_actor* self_;
+  worker_proxy_parts parts_;
+  worker_phase phase_ = worker_phase::starting;
+  untaken untaken_;
+  std::uint64_t next_connection_ = 0;
+  bool sweep_planned_ = false;
+  bool was_ready_ = false;
+  bool asked_to_end_ = false; ///< the supervisor asked: any end is a good one then
+  pid_t pid_ = 0;
+  link_progress last_;
+  std::optional<os::exit_status> status_;
+  std::string
+      reason_; ///< what the worker said, or why we ended it; empty: the exit status says it all
+  std::string start_failure_;
+};
+
+} // namespace coppice

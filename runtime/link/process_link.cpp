@@ -1,0 +1,172 @@
+#include <algorithm>
+#include <array>
+#include <asio/post.hpp>
+#include <bit>
+#include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/link/process_link.hpp>
+#include <coppice/runtime/os/duplicate.hpp>
+#include <coppice/runtime/os/memfd.hpp>
+#include <coppice/runtime/os/socket_pair.hpp>
+#include <coppice/runtime/wire/envelope.hpp>
+
+namespace coppice {
+
+process_link::process_link(asio::io_context& io, spawner& via, logger& log,
+                           process_link_options options)
+    : io_{io},
+      spawner_{via},
+      log_{log},
+      options_{std::move(options)} {}
+
+process_link::~process_link() { *alive_ = nullptr; }
+
+void process_link::start(on_event events) {
+  events_ = std::move(events);
+  auto request = prepare();
+  if (!request) {
+    asio::post(io_, [alive = alive_, why = request.error()] {
+      if (auto* self = *alive) self->tell(link_spawn_failed{why});
+    });
+    return;
+  }
+  control_->start(*this);
+  data_->start(*this);
+  spawner_.spawn(std::move(*request), [alive = alive_](result<os::child_process> child) {
+    if (auto* self = *alive) self->on_spawned(std::move(child));
+    // else: nobody wants this worker any more, and dropping it kills it
+  });
+}
+
+result<spawn_request> process_link::prepare() {
+  auto control = os::seqpacket_pair();
+  if (!control) return tl::unexpected{control.error()};
+  auto data = os::stream_pair();
+  if (!data) return tl::unexpected{data.error()};
+  auto memory = os::sealed_memfd("coppice-ledger", ledger_size);
+  if (!memory) return tl::unexpected{memory.error()};
+  auto ours = os::duplicate(memory->get());
+  if (!ours) return tl::unexpected{ours.error()};
+  control_.emplace(io_, std::move(control->ours));
+  data_.emplace(io_, std::move(data->ours));
+  ledger_.emplace(std::move(*ours));
+  spawn_request request;
+  request.group = options_.group;
+  request.name = options_.name;
+  request.worker_id = options_.worker_id;
+  request.incarnation = options_.incarnation;
+  request.control = std::move(control->theirs);
+  request.data = std::move(data->theirs);
+  request.ledger = std::move(*memory);
+  return request;
+}
+
+void process_link::on_spawned(result<os::child_process> child) {
+  if (!child) {
+    control_->close();
+    data_->close();
+    tell(link_spawn_failed{child.error()});
+    return;
+  }
+  const pid_t pid = child->pid();
+  process_.emplace(io_, std::move(*child), [this](os::exit_status status) {
+    exited_ = true;
+    tell(link_exited{status});
+  });
+  if (signal_at_birth_ != 0) signal(signal_at_birth_);
+  tell(link_spawned{pid});
+}
+
+bool process_link::offer(std::span<const offered_connection> connections) {
+  std::array<wire::offered, limits::control_fds> items;
+  std::array<int, limits::control_fds> fds{};
+  const std::size_t n = connections.size();
+  if (n > items.size()) return false;
+  for (std::size_t i = 0; i < n; ++i) {
+    items[i] = {connections[i].id, connections[i].listener};
+    fds[i] = connections[i].socket.get();
+  }
+  return control_->send(wire::encode_connections(std::span{items}.first(n), out_),
+                        std::span<const int>{fds}.first(n));
+}
+
+void process_link::ask_to_drain(std::chrono::milliseconds patience) {
+  const auto ms = static_cast<std::uint32_t>(
+      std::clamp<std::chrono::milliseconds::rep>(patience.count(), 0, UINT32_MAX));
+  control_->send(wire::encode_control(wire::drain{ms}, out_), {});
+}
+
+void process_link::signal(int number) {
+  if (exited_) return;
+  if (!process_) {
+    // SIGKILL is final; any other one may still be overtaken by it.
+    if (signal_at_birth_ != SIGKILL) signal_at_birth_ = number;
+    return;
+  }
+  if (auto sent = process_->process().signal(number); !sent)
+    log_.warn("{}: {}", options_.name, sent.error().message());
+}
+
+link_progress process_link::progress() {
+  if (!ledger_) return {};
+  const auto now = ledger_->read();
+  if (!now) {
+    log_.warn("{}: {}", options_.name, now.error().message());
+    return {};
+  }
+  return {now->taken, now->handed_back, now->served, now->beat};
+}
+
+link_progress process_link::ask_for_room() {
+  if (ledger_) ledger_->ask_to_be_woken();
+  return progress();
+}
+
+std::vector<link_event> process_link::read_to_end() {
+  std::vector<link_event> rest;
+  collecting_ = &rest;
+  if (control_) control_->drain_now();
+  if (data_) data_->drain_now();
+  collecting_ = nullptr;
+  return rest;
+}
+
+void process_link::tell(link_event event) {
+  if (collecting_)
+    collecting_->push_back(std::move(event));
+  else
+    events_(std::move(event));
+}
+
+// ---- what the channels bring
+
+void process_link::on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) {
+  auto message = wire::decode_control(packet);
+  if (!message) return tell(link_closed{message.error(), true});
+  if (!std::holds_alternative<wire::unknown>(*message) &&
+      fds.size() != wire::descriptors_of(*message))
+    return tell(link_closed{failure_because("receive", std::string{wire::name_of(*message)},
+                                            fmt::format("{} descriptors came with it, not {}",
+                                                        fds.size(), wire::descriptors_of(*message)))
+                                .value(),
+                            true});
+  tell(link_said{std::move(*message)});
+}
+
+void process_link::on_envelopes(std::span<const std::span<const std::byte>> envelopes) {
+  for (const auto bytes : envelopes) {
+    const auto envelope = wire::parse_envelope(bytes);
+    if (!envelope) return tell(link_closed{envelope.error(), true});
+    if (std::has_single_bit(++unrouted_))
+      log_.warn("{}: an envelope of type '{}' has nowhere to go ({} so far)", options_.name,
+                envelope->type, unrouted_);
+  }
+}
+
+// Either channel; the first one says it.
+void process_link::on_closed(const error& why) {
+  if (closed_told_) return;
+  closed_told_ = true;
+  tell(link_closed{why, why.verb != "closed"});
+}
+
+} // namespace coppice

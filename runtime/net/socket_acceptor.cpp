@@ -1,0 +1,49 @@
+#include <coppice/runtime/net/socket_acceptor.hpp>
+#include <utility>
+
+namespace coppice {
+
+result<std::unique_ptr<socket_acceptor>> socket_acceptor::open(asio::io_context& io,
+                                                               const coppice::endpoint& where,
+                                                               const listen_options& options) {
+  auto socket = listen_on(where, options);
+  if (!socket) return tl::unexpected{socket.error()};
+  auto real = local_endpoint(socket->get());
+  if (!real) return tl::unexpected{real.error()};
+  real->host = where.host; // the name that the user chose says more than the address it stands for
+  return std::unique_ptr<socket_acceptor>{
+      new socket_acceptor{io, std::move(*socket), to_string(*real)}};
+}
+
+socket_acceptor::socket_acceptor(asio::io_context& io, os::unique_fd socket, std::string name)
+    : socket_{io, socket.release()},
+      name_{std::move(name)} {}
+
+void socket_acceptor::wait(std::function<void()> readable) {
+  readable_ = std::move(readable);
+  if (armed_ || !socket_.is_open()) return;
+  armed_ = true;
+  socket_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& ec) {
+    if (ec == asio::error::operation_aborted) return; // closed, or this object is gone
+    armed_ = false;
+    if (readable_) std::exchange(readable_, nullptr)();
+  });
+}
+
+void socket_acceptor::stop_waiting() { readable_ = nullptr; }
+
+accept_result socket_acceptor::accept() {
+  if (!socket_.is_open()) return {accept_kind::failed, {}, asio::error::bad_descriptor};
+  return accept_one(socket_.native_handle());
+}
+
+void socket_acceptor::close() {
+  readable_ = nullptr;
+  armed_ = false;
+  asio::error_code ignored;
+  socket_.close(ignored);
+}
+
+std::string socket_acceptor::endpoint() const { return name_; }
+
+} // namespace coppice

@@ -1,0 +1,420 @@
+// The cluster's actors in virtual time, against fake processes, channels and sockets.
+#include "support/actor_world.hpp"
+#include "support/catch.hpp"
+#include "support/fake_acceptor.hpp"
+#include "support/fake_link.hpp"
+#include "support/log_lines.hpp"
+
+#include <coppice/actors/dispatcher.hpp>
+#include <coppice/actors/listener.hpp>
+#include <coppice/actors/worker_proxy.hpp>
+#include <coppice/runtime/limits.hpp>
+#include <csignal>
+#include <map>
+
+using namespace coppice;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Stands for the supervisor and the primary: keeps what it is told.
+struct overseer {
+  struct heard {
+    std::vector<child_ready> ready;
+    std::vector<child_ended> ended;
+    int accepting_ended = 0;
+  };
+  caf::event_based_actor* self;
+  heard* notes;
+  overseer(caf::event_based_actor* s, heard* n) : self{s}, notes{n} {}
+  caf::behavior make_behavior() {
+    return {[this](const child_ready& m) { notes->ready.push_back(m); },
+            [this](const child_ended& m) { notes->ended.push_back(m); },
+            [this](const accepting_ended&) { ++notes->accepting_ended; }};
+  }
+};
+
+struct cluster {
+  test::log_lines log; // first: the actors write to it until the world ends
+  std::map<std::string, test::fake_process> processes;
+  test::fake_acceptor socket;
+  overseer::heard heard;
+  std::shared_ptr<pool_roster> pool = std::make_shared<pool_roster>();
+  test::actor_world world;
+  caf::actor above;
+  caf::actor dispatcher_actor;
+  caf::actor listener_actor;
+  std::map<std::string, caf::actor> proxies;
+
+  cluster() {
+    pool->name = "web";
+    above = port::spawn_state<overseer>(world.system(), &heard);
+    start_dispatcher();
+    listener_actor = port::spawn_state<listener>(
+        world.system(), listener_parts{&socket, pool, 0, deliver<connection_waits>(), &log});
+    world.run();
+  }
+  ~cluster() { // the world kills what is left, and the links know their processes until then
+    proxies.clear();
+  }
+
+  template <class M>
+  deliver_to<M> deliver() {
+    return [this](const caf::actor_addr& to, M m) {
+      port::anon_mail(std::move(m)).send(caf::actor_cast<caf::actor>(to));
+    };
+  }
+  void start_dispatcher() {
+    dispatcher_actor = port::spawn_state<dispatcher>(world.system(), dispatcher_parts{pool, &log});
+    world.run();
+  }
+  test::fake_process& start(unsigned slot, std::uint64_t incarnation = 1) {
+    const std::string name = "web/" + std::to_string(slot);
+    const std::string key = name + "#" + std::to_string(incarnation);
+    auto& process = processes[key];
+    proxies[key] = port::spawn_state<worker_proxy>(
+        world.system(), worker_proxy_parts{name,
+                                           {slot, incarnation},
+                                           incarnation,
+                                           above,
+                                           std::make_unique<test::fake_link>(process),
+                                           pool,
+                                           25s,
+                                           deliver<link_told>(),
+                                           &log});
+    world.run();
+    process.spawned();
+    world.run();
+    return process;
+  }
+  test::fake_process& start_ready(unsigned slot, std::uint64_t incarnation = 1) {
+    auto& process = start(slot, incarnation);
+    process.says(wire::hello{.pid = 71, .incarnation = incarnation});
+    process.says(wire::ready{});
+    world.run();
+    return process;
+  }
+  std::vector<int> clients(int n) {
+    std::vector<int> numbers;
+    for (int i = 0; i < n; ++i) numbers.push_back(socket.client());
+    run();
+    return numbers;
+  }
+  void run() {
+    do world.run();
+    while (socket.poll());
+  }
+  void stop(const std::string& key, stop_how how) {
+    world.deliver(proxies.at(key), stop_child{how});
+  }
+};
+
+} // namespace
+
+TEST_CASE("nothing is accepted before a worker is ready") {
+  cluster c;
+  auto& web1 = c.start(1);
+  c.clients(3);
+  CHECK(c.socket.accepts == 0);
+  web1.says(wire::ready{});
+  c.run();
+  CHECK(web1.offered.size() == 3);
+  REQUIRE(c.heard.ready.size() == 1);
+  CHECK(c.heard.ready[0].id == "web/1");
+  CHECK(c.heard.ready[0].pid == 71);
+}
+
+TEST_CASE("connections go to the ready workers in turn, with the number of their endpoint") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  auto& web2 = c.start_ready(2);
+  for (int i = 0; i < 10; ++i) c.clients(1);
+  CHECK(web1.offered.size() == 5);
+  CHECK(web2.offered.size() == 5);
+  CHECK(web1.listeners == std::vector<std::uint32_t>(5, 0));
+}
+
+TEST_CASE("without credit the rest stays in the backlog until something is taken") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.clients(200);
+  CHECK(web1.offered.size() == limits::worker_credit);
+  CHECK(web1.room_asked > 0);
+  const auto left = c.socket.backlog();
+  CHECK(left > 0);
+  CHECK_FALSE(c.socket.waiting());
+
+  web1.ledger.taken = 10;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == limits::worker_credit + 10);
+  for (int i = 0; i < 20; ++i) {
+    web1.ledger.taken = web1.offered.size();
+    web1.says(wire::room{});
+    c.run();
+  }
+  CHECK(web1.offered.size() == 200);
+  CHECK(c.socket.backlog() == 0);
+}
+
+TEST_CASE("what a dead worker had not taken goes to another one, in its order, and first") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  const auto first = c.clients(5);
+  REQUIRE(web1.sockets == first);
+  web1.ledger.taken = 2;
+  auto& web2 = c.start_ready(2);
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(web2.sockets == std::vector<int>(first.begin() + 2, first.end()));
+  REQUIRE(c.heard.ended.size() == 1);
+  CHECK(c.heard.ended[0].ending.how == ending::abnormal);
+  CHECK(c.heard.ended[0].ending.reason.find("SIGKILL") != std::string::npos);
+  CHECK(web1.destroyed);
+}
+
+TEST_CASE("with nobody else ready, what was not taken waits for the replacement") {
+  cluster c;
+  auto& old = c.start_ready(1);
+  const auto sockets = c.clients(3);
+  old.is_killed(SIGKILL);
+  c.run();
+  CHECK_FALSE(c.socket.waiting());
+  auto& next = c.start_ready(1, 2);
+  CHECK(next.sockets == sockets);
+}
+
+TEST_CASE("a connection that a worker hands back goes on to another one") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  const auto sockets = c.clients(1);
+  auto& web2 = c.start_ready(2);
+  web1.ledger.handed_back = 1;
+  web1.says(wire::handed_back{{web1.offered[0]}, "out of descriptors"});
+  c.run();
+  CHECK(web2.sockets == sockets);
+  CHECK(c.log.has("out of descriptors"));
+}
+
+TEST_CASE("a draining worker gets nothing more, and ends well when it exits") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.stop("web/1#1", stop_how::shutdown);
+  CHECK(web1.drains == 1);
+  CHECK(web1.signals.empty());
+  c.clients(3);
+  CHECK(web1.offered.empty());
+  web1.says(wire::bye{});
+  web1.exits(0);
+  c.run();
+  REQUIRE(c.heard.ended.size() == 1);
+  CHECK(c.heard.ended[0].ending.how == ending::well);
+  CHECK(web1.destroyed);
+}
+
+TEST_CASE("a handoff that crosses the drain is handed on, not lost") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  auto& web2 = c.start_ready(2);
+  // The dispatcher has not heard of the drain when it hands over.
+  std::vector<accepted_socket> one;
+  one.push_back({0, os::unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}});
+  port::anon_mail(stop_child{stop_how::shutdown}).send(c.proxies.at("web/1#1"));
+  port::anon_mail(handoff{std::move(one)}).send(c.proxies.at("web/1#1"));
+  c.run();
+  CHECK(web1.offered.empty());
+  CHECK(web2.offered.size() == 1);
+}
+
+TEST_CASE("hurry sends SIGTERM and kill sends SIGKILL, also to one that drains") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.stop("web/1#1", stop_how::shutdown);
+  c.stop("web/1#1", stop_how::hurry);
+  c.stop("web/1#1", stop_how::kill);
+  CHECK(web1.signals == std::vector<int>{SIGTERM, SIGKILL});
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(c.heard.ended.at(0).ending.how == ending::well);
+}
+
+TEST_CASE("a worker that breaks the grammar is killed, and its end says why") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  web1.tell(link_closed{failure_because("decode", "control packet", "not an array").value(), true});
+  c.run();
+  CHECK(web1.signals == std::vector<int>{SIGKILL});
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(c.heard.ended.at(0).ending.how == ending::abnormal);
+  CHECK(c.heard.ended.at(0).ending.reason.find("not an array") != std::string::npos);
+}
+
+TEST_CASE("a worker must not send what only the primary sends") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  web1.says(wire::drain{});
+  c.run();
+  CHECK(web1.signals == std::vector<int>{SIGKILL});
+}
+
+TEST_CASE("tags of a later version are ignored") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  web1.says(wire::unknown{12345});
+  c.run();
+  CHECK(web1.signals.empty());
+  c.clients(1);
+  CHECK(web1.offered.size() == 1);
+}
+
+TEST_CASE("a worker that closes its channel and stays is killed after a grace") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  web1.tell(link_closed{failure_because("closed", "control", "end of file").value(), false});
+  c.run();
+  CHECK(web1.signals.empty());
+  c.world.advance(limits::exit_grace - 1ms);
+  CHECK(web1.signals.empty());
+  c.world.advance(2ms);
+  CHECK(web1.signals == std::vector<int>{SIGKILL});
+}
+
+TEST_CASE("the exit code counts, not the order of exit and end of channel") {
+  for (const bool channel_first : {true, false}) {
+    cluster c;
+    auto& web1 = c.start_ready(1);
+    const link_closed closed{failure_because("closed", "control", "end of file").value(), false};
+    if (channel_first) web1.tell(closed);
+    web1.exits(3);
+    if (!channel_first) web1.tell(closed);
+    c.run();
+    REQUIRE(c.heard.ended.size() == 1);
+    CHECK(c.heard.ended[0].ending.reason == "exit code 3");
+    c.world.advance(1min);
+    CHECK(web1.signals.empty());
+  }
+}
+
+TEST_CASE("the last words of a dead worker are read from its channel") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  const auto sockets = c.clients(2);
+  web1.ledger.taken = 1;
+  web1.ledger.handed_back = 1;
+  web1.unread.push_back(link_said{wire::handed_back{{web1.offered[0]}, ""}});
+  web1.unread.push_back(link_said{wire::failed{"the disk is gone"}});
+  web1.exits(1);
+  c.run();
+  CHECK(c.heard.ended.at(0).ending.reason == "the disk is gone (exit code 1)");
+  auto& next = c.start_ready(1, 2);
+  CHECK(next.sockets == std::vector<int>{sockets[0]});
+}
+
+TEST_CASE("an end after finished work is an end with progress") {
+  for (const std::uint64_t served : {0, 5}) {
+    cluster c;
+    auto& web1 = c.start_ready(1);
+    web1.ledger.served = served;
+    web1.is_killed(SIGSEGV);
+    c.run();
+    CHECK(c.heard.ended.at(0).ending.progress == (served > 0));
+  }
+}
+
+TEST_CASE("a process that could not be made is a failed start with its reason") {
+  cluster c;
+  auto& process = c.processes["web/1#1"];
+  c.proxies["web/1#1"] = port::spawn_state<worker_proxy>(
+      c.world.system(), worker_proxy_parts{"web/1",
+                                           {1, 1},
+                                           1,
+                                           c.above,
+                                           std::make_unique<test::fake_link>(process),
+                                           c.pool,
+                                           25s,
+                                           c.deliver<link_told>(),
+                                           &c.log});
+  c.run();
+  process.tell(link_spawn_failed{system_failure("clone", "web/1", EAGAIN).value()});
+  c.run();
+  REQUIRE(c.heard.ended.size() == 1);
+  CHECK(c.heard.ended[0].ending.how == ending::start_failed);
+  CHECK(c.heard.ended[0].ending.reason == "clone web/1: Resource temporarily unavailable");
+  CHECK(process.destroyed);
+}
+
+TEST_CASE("without descriptors the listener rests instead of spinning, and goes on") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.socket.next(accept_kind::exhausted, {EMFILE, std::system_category()});
+  c.run();
+  const int accepts = c.socket.accepts;
+  CHECK_FALSE(c.socket.waiting());
+  c.clients(2);
+  c.world.advance(limits::accept_rest - 1ms);
+  CHECK(c.socket.accepts == accepts);
+  c.world.advance(2ms);
+  c.run();
+  CHECK(web1.offered.size() == 2);
+  CHECK(c.log.has("Too many open files"));
+}
+
+TEST_CASE("a client that left before it was accepted costs nothing") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.socket.next(accept_kind::try_again);
+  c.clients(1);
+  CHECK(web1.offered.size() == 1);
+}
+
+TEST_CASE("copies of taken connections are closed by a sweep, and a hung worker is not polled") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  const auto sockets = c.clients(2);
+  web1.ledger.taken = 1;
+  c.world.advance(limits::taken_sweep);
+  CHECK(::fcntl(sockets[0], F_GETFD) == -1);
+  CHECK(::fcntl(sockets[1], F_GETFD) != -1);
+  c.world.advance(1min);
+  CHECK(web1.room_asked == 1);
+  CHECK_FALSE(c.world.waits_for_time());
+  web1.ledger.taken = 2;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(::fcntl(sockets[1], F_GETFD) == -1);
+}
+
+TEST_CASE("a restarted dispatcher learns of the living, and connections flow again") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.clients(1);
+  caf::anon_send_exit(c.dispatcher_actor, caf::exit_reason::kill);
+  c.run();
+  c.start_dispatcher();
+  c.clients(2);
+  CHECK(web1.offered.size() == 3);
+}
+
+TEST_CASE("a proxy whose dispatcher is gone for good ends all the same") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  caf::anon_send_exit(c.dispatcher_actor, caf::exit_reason::kill);
+  c.dispatcher_actor = nullptr;
+  c.run();
+  web1.exits(0);
+  c.run();
+  CHECK(web1.destroyed);
+}
+
+TEST_CASE("the end of accepting leaves nobody in the backlog") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.clients(1);
+  c.socket.stop_waiting(); // as if the news of these were still in the loop
+  c.clients(7);
+  c.world.deliver(c.listener_actor, end_accepting{c.above});
+  CHECK(web1.offered.size() == 8);
+  CHECK(c.socket.closed);
+  CHECK(c.heard.accepting_ended == 1);
+}
