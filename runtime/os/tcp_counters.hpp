@@ -8,7 +8,8 @@
 
 namespace coppice::os {
 
-/// Byte counts are of the whole connection, since its start.
+/// Byte counts are of the whole connection, since its start, as the side that accepted it has them
+/// (the side that connected counts its SYN as 1 byte acknowledged).
 struct tcp_counters {
   std::uint64_t bytes_received = 0; ///< data in sequence, and 1 more once the FIN has come
   /// Data that the peer's TCP has acknowledged; 1 more once it has acknowledged our own FIN.
