@@ -38,13 +38,14 @@ concept async_handler = std::is_invocable_r_v<void, H&, request, responder>;
 template <class H>
 concept coroutine_handler = std::is_invocable_r_v<asio::awaitable<response>, H&, request>;
 
-/// The three kinds with their types erased. They are shared: a coroutine may outlive the service.
+/// A handler with its type erased: one of the two is set.
 struct handler {
   std::function<response(const request&)> sync;
   std::function<void(request, responder)> async;
 };
 
-/// A coroutine as an asynchronous handler: it runs on `where`, what it returns is the answer.
+/// A coroutine as an asynchronous handler: it runs on the worker's loop, and what it returns is the
+/// answer.
 [[nodiscard]] handler spawn_each(worker& where,
                                  std::function<asio::awaitable<response>(request)> coroutine);
 
@@ -68,10 +69,18 @@ void serve(worker& self, H how, options choices = {}) {
         std::move(choices));
 }
 
+namespace detail {
+/// Keeps the request and the handler as long as the coroutine runs, whatever it takes them by.
+template <class H>
+asio::awaitable<response> run_kept(std::shared_ptr<H> how, request r) {
+  co_return co_await (*how)(std::move(r));
+}
+} // namespace detail
+
 template <coroutine_handler H>
 void serve(worker& self, H how, options choices = {}) {
   auto kept = std::make_shared<H>(std::move(how));
-  serve(self, spawn_each(self, [kept](request r) { return (*kept)(std::move(r)); }),
+  serve(self, spawn_each(self, [kept](request r) { return detail::run_kept(kept, std::move(r)); }),
         std::move(choices));
 }
 
