@@ -14,13 +14,14 @@ namespace {
 std::atomic<std::size_t> allocations = 0; // of this program
 }
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ would see a free() that belongs to no malloc() where only one of them is.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc{};
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace coppice::wire {
 
