@@ -152,7 +152,7 @@ using control_message =
 [[nodiscard]] std::string_view name_of(const control_message& message) noexcept;
 
 /// How many descriptors must ride with the packet. A receiver that got another number ends the
-/// channel; of `unknown` any number is right.
+/// channel. Ask it after `unknown` was dropped: of that, any number is right, and 0 is said.
 [[nodiscard]] std::size_t descriptors_of(const control_message& message) noexcept;
 
 /// Write one packet into `out`, which is cleared first, and give its bytes. Texts are cut to
