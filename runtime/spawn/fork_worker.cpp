@@ -77,7 +77,9 @@ void await_new_parent(pid_t middle, int tell_armed) {
   if (::getppid() != middle) ::_exit(1);
   constexpr char armed = 1;
   (void)!::write(tell_armed, &armed, sizeof armed);
-  while (::getppid() == middle) ::sigwaitinfo(&only, nullptr);
+  do {
+    ::sigwaitinfo(&only, nullptr); // once for sure, or it stays pending and kills us below
+  } while (::getppid() == middle);
   ::prctl(PR_SET_PDEATHSIG, 0);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

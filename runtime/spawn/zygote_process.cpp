@@ -115,10 +115,10 @@ void zygote_process::on_packet(std::span<const std::byte> packet, std::vector<os
   }
 }
 
-// Ended, or about to: its exit is what counts.
 void zygote_process::on_closed(const error& why) {
   if (why.verb != "closed") return kill(why.message());
-  kill("it closed its channel");
+  // It has ended, most likely, and its exit says how. If it has not, it is of no use any more.
+  if (process_) (void)process_->process().signal(SIGKILL);
 }
 
 void zygote_process::exited(os::exit_status status) {

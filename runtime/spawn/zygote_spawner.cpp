@@ -10,7 +10,9 @@
 namespace coppice {
 namespace {
 
-error stopped_error() { return {"spawn", "", {}, "the spawner has stopped"}; }
+error stopped_error(std::string name = {}) {
+  return {"spawn", std::move(name), {}, "the spawner has stopped"};
+}
 
 } // namespace
 
@@ -49,7 +51,7 @@ void zygote_spawner::start(std::function<void(result<void>)> done) {
 
 void zygote_spawner::spawn(spawn_request request, on_spawned done) {
   if (phase_ == phase::stopped)
-    return post_answer(std::move(done), tl::make_unexpected(stopped_error()));
+    return post_answer(std::move(done), tl::make_unexpected(stopped_error(request.name)));
   if (phase_ == phase::refused) return post_answer(std::move(done), tl::make_unexpected(*refusal_));
   if (queue_.size() == limits::spawn_queue)
     return post_answer(std::move(done),
