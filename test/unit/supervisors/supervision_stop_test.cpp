@@ -84,10 +84,22 @@ TEST_CASE("a child that dies while another one stops is not restarted") {
   CHECK(s.ends("b", well()) == "stopped");
 }
 
+TEST_CASE("a child that becomes ready before it is asked makes nobody else start") {
+  script s{{}, {{.id = "a"}, {.id = "b"}, {.id = "c"}}};
+  s.begin();
+  s.ready("a");
+  s.ends("a", useful());
+  CHECK(s.stop() == "stop b");
+  CHECK(s.ready("a") == "");
+  CHECK(s.state("a") == child_state::up);
+  CHECK(s.ends("b", well()) == "stop a");
+  CHECK(s.ends("a", well()) == "stopped");
+}
+
 TEST_CASE("hurry brings the deadlines of the whole stop forward") {
   script s = running({{.id = "a", .shutdown = 25s}, {.id = "b", .shutdown = infinity}});
   CHECK(s.stop() == "stop b");
-  s.pass(10s);
+  s.pass(100s);
   CHECK(s.hurry(2s) == "hurry b");
   CHECK(s.pass(1'999ms) == "");
   CHECK(s.pass(1ms) == "kill b");
