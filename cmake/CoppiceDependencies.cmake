@@ -7,11 +7,13 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+# asio asks the standard library's headers whether there is aligned_alloc, and takes "no" where none was included
+# before it: then one file allocates with it what another frees with delete. So it is told.
 if(NOT TARGET coppice::asio)
   add_library(coppice::asio INTERFACE IMPORTED)
   set_target_properties(coppice::asio PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${ASIO_INCLUDE_DIR}"
-    INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE;ASIO_NO_DEPRECATED"
+    INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE;ASIO_NO_DEPRECATED;ASIO_HAS_STD_ALIGNED_ALLOC=1"
     INTERFACE_LINK_LIBRARIES Threads::Threads)
 endif()
 
