@@ -40,11 +40,11 @@ result<endpoint> parse_endpoint(std::string_view text) {
       return wrong("between [ and ] there must be an IPv6 address");
     rest.remove_prefix(end + 1);
   } else {
+    if (std::ranges::count(rest, ':') > 1) return wrong("an IPv6 address goes between [ and ]");
     const auto end = std::min(rest.find(':'), rest.size());
     where.host = rest.substr(0, end);
     if (where.host.empty()) return wrong("the host is missing; 0.0.0.0 is every IPv4 address");
     rest.remove_prefix(end);
-    if (std::ranges::count(rest, ':') > 1) return wrong("an IPv6 address goes between [ and ]");
     if (!std::ranges::all_of(where.host, is_name_character))
       return wrong("the host is neither a name nor an address");
   }

@@ -153,10 +153,13 @@ void connection_set::adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t
 
 // ---- the worker ends
 
+// A request that has arrived is in progress: its user sees it before it hears of the drain.
 void connection_set::drain() {
   turn now{*this};
-  for (auto& c : slots_)
+  for (auto& c : slots_) {
+    if (c.state_ == state::open && can_receive(c)) receive(c);
     if (c.state_ == state::open) call_user(c, [&](connection_user& user) { user.on_drain(c); });
+  }
   now.finish();
 }
 

@@ -178,8 +178,10 @@ void connection_stream::on_drain() {
   pump_input();
 }
 
+/// asio's errors are of a category of its own: only so are they equal to
+/// asio::error::connection_reset.
 void connection_stream::on_gone(std::error_code why) {
-  gone_ = why;
+  gone_ = {why.value(), asio::error::get_system_category()};
   lease_ = nullptr;
   pump();
 }

@@ -3,8 +3,11 @@
 #include <coppice/runtime/worker/exception_text.hpp>
 #include <coppice/runtime/worker/worker.hpp>
 
+#include <algorithm>
+#include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/error.hpp>
+#include <cerrno>
 #include <exception>
 #include <memory>
 #include <system_error>
@@ -15,17 +18,10 @@ namespace coppice {
 namespace {
 
 /// Whether it only says that this connection is over: then it ends its coroutine and nothing else.
-bool is_about_the_peer(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::system_error& e) {
-    return e.code() == asio::error::eof || e.code() == std::errc::connection_reset ||
-           e.code() == std::errc::broken_pipe || e.code() == std::errc::timed_out ||
-           e.code() == std::errc::operation_canceled || e.code() == std::errc::host_unreachable ||
-           e.code() == std::errc::network_unreachable;
-  } catch (...) {
-    return false;
-  }
+bool is_about_the_peer(const std::error_code& code) {
+  constexpr std::array numbers{ECONNRESET, EPIPE, ETIMEDOUT, ECANCELED, EHOSTUNREACH, ENETUNREACH};
+  return code == asio::error::eof ||
+         std::ranges::any_of(numbers, [&](int number) { return is_errno(code, number); });
 }
 
 } // namespace
@@ -39,7 +35,7 @@ void worker::serve(std::function<asio::awaitable<void>(connection)> each) {
     auto stream = std::make_shared<detail::connection_stream>(context(), lease);
     asio::co_spawn(context(), (*service)(connection{stream}),
                    [this, service](const std::exception_ptr& thrown) {
-                     if (thrown && !is_about_the_peer(thrown)) fail(text_of(thrown));
+                     if (thrown && !is_about_the_peer(code_of(thrown))) fail(text_of(thrown));
                    });
     return detail::connection_stream::make_user(std::move(stream));
   });

@@ -8,6 +8,7 @@
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <fmt/core.h>
@@ -21,16 +22,6 @@ namespace coppice {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-bool is_cancellation(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::system_error& e) {
-    return e.code() == std::errc::operation_canceled;
-  } catch (...) {
-    return false;
-  }
-}
 
 } // namespace
 
@@ -149,7 +140,8 @@ worker_process::main_coroutine(std::function<asio::awaitable<void>(worker&)> bod
 void worker_process::main_ended() {
   if (phase_ == phase::ended) return;
   main_running_ = false;
-  if (main_error_ && !(draining() && is_cancellation(main_error_))) return fail_with(main_error_);
+  if (main_error_ && !(draining() && is_errno(code_of(main_error_), ECANCELED)))
+    return fail_with(main_error_);
   become_ready(); // it may have ended before it ever suspended
   drain();
   end_if_drained();
