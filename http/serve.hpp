@@ -6,6 +6,8 @@
 //   response(const request&)                    answers at once
 //   void(request, responder)                    answers when it likes, by a callback
 //   asio::awaitable<response>(request)          the same as a coroutine
+// or two: std::optional<response>(const request&) and, for what that leaves unanswered,
+// void(request, responder).
 // All run on the worker's loop; one connection has one request in the works at a time, connections
 // go on side by side. The handler is kept as long as the worker. Thread-safety: loop thread only.
 //
@@ -20,6 +22,7 @@
 #include <coppice/http/response.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -38,9 +41,13 @@ concept async_handler = std::is_invocable_r_v<void, H&, request, responder>;
 template <class H>
 concept coroutine_handler = std::is_invocable_r_v<asio::awaitable<response>, H&, request>;
 
-/// A handler with its type erased: one of the two is set.
+template <class H>
+concept quick_handler = std::is_invocable_r_v<std::optional<response>, H&, const request&>;
+
+/// A handler with its type erased. `sync` is asked first, if it is set; `async` gets what it leaves
+/// unanswered, and is set wherever that can happen.
 struct handler {
-  std::function<response(const request&)> sync;
+  std::function<std::optional<response>(const request&)> sync;
   std::function<void(request, responder)> async;
 };
 
@@ -66,6 +73,17 @@ void serve(worker& self, H how, options choices = {}) {
   serve(self,
         handler{nullptr,
                 [kept](request r, responder answer) { (*kept)(std::move(r), std::move(answer)); }},
+        std::move(choices));
+}
+
+/// Two handlers: `quick` answers at once what it can, and leaves the rest (nullopt) to `slow`.
+template <quick_handler Q, async_handler S>
+void serve(worker& self, Q quick, S slow, options choices = {}) {
+  auto first = std::make_shared<Q>(std::move(quick));
+  auto then = std::make_shared<S>(std::move(slow));
+  serve(self,
+        handler{[first](const request& r) -> std::optional<response> { return (*first)(r); },
+                [then](request r, responder answer) { (*then)(std::move(r), std::move(answer)); }},
         std::move(choices));
 }
 

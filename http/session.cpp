@@ -92,19 +92,19 @@ void session::handle() {
   const handler& how = service_->how;
   const auto& replayable = service_->choices.replayable;
   std::exception_ptr thrown;
-  response made = [&] {
+  std::optional<response> made = [&]() -> std::optional<response> {
     try {
       connection_.replayable(replayable ? replayable(asked) : asked.idempotent());
-      return how.sync ? how.sync(asked) : response{};
+      if (how.sync) return how.sync(asked);
     } catch (...) {
       thrown = std::current_exception();
-      return response{};
     }
+    return std::nullopt;
   }();
   if (thrown) {
     fail(thrown);
-  } else if (how.sync) {
-    answer(std::move(made));
+  } else if (made) {
+    answer(std::move(*made));
   } else {
     asked.own(asked.size_);
     handle_later(std::move(asked));

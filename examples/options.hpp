@@ -1,0 +1,70 @@
+#pragma once
+// What all examples take on the command line, and the line they print when everything is ready.
+
+#include <CLI/CLI.hpp>
+#include <coppice/coppice.hpp>
+#include <cstdio>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <map>
+#include <set>
+#include <string>
+
+namespace example {
+
+struct options {
+  std::string listen = "tcp://127.0.0.1:8080";
+  unsigned workers = 0; // one per core
+  coppice::spawn_method spawn = coppice::spawn_method::zygote;
+  std::string state_dir;
+  coppice::log_level verbosity = coppice::log_level::info;
+};
+
+/// An option whose value is one of a few words.
+template <class Value>
+void add_choice(CLI::App& app, const char* name, Value& chosen, const char* what,
+                const std::map<std::string, Value>& words) {
+  std::set<std::string> names;
+  for (const auto& [word, value] : words) names.insert(word);
+  app.add_option_function<std::string>(
+         name, [&chosen, words](const std::string& word) { chosen = words.at(word); }, what)
+      ->check(CLI::IsMember(names));
+}
+
+inline void add_options(CLI::App& app, options& chosen) {
+  app.add_option("--listen", chosen.listen, "Endpoint, as tcp://HOST:PORT; port 0 takes a free one")
+      ->capture_default_str();
+  app.add_option("--workers", chosen.workers, "Worker processes (default: one per core)");
+  app.add_option("--state-dir", chosen.state_dir,
+                 "Where the primary keeps its lock; one primary for each directory");
+  add_choice(app, "--spawn", chosen.spawn, "How workers are made",
+             {{"zygote", coppice::spawn_method::zygote}, {"exec", coppice::spawn_method::exec}});
+  add_choice(app, "--log", chosen.verbosity, "What is logged",
+             {{"debug", coppice::log_level::debug},
+              {"info", coppice::log_level::info},
+              {"warn", coppice::log_level::warn},
+              {"error", coppice::log_level::error},
+              {"off", coppice::log_level::off}});
+}
+
+/// `coppice: ready pid=71 listen=tcp://127.0.0.1:8080 workers=4`, on standard output, for scripts
+/// to wait for.
+inline void print_ready(const coppice::service_started& service) {
+  fmt::print("coppice: ready pid={} listen={} workers={}\n", service.pid,
+             fmt::join(service.endpoints, ","), service.workers);
+  std::fflush(stdout);
+}
+
+/// The spec of an example: one pool with one endpoint.
+inline coppice::service_spec service(const options& chosen, coppice::pool workers) {
+  if (chosen.workers != 0) workers.instances(chosen.workers);
+  coppice::service_spec spec;
+  spec.children = {workers.listen(chosen.listen)};
+  spec.state_dir = chosen.state_dir;
+  spec.spawn = chosen.spawn;
+  spec.verbosity = chosen.verbosity;
+  spec.on_ready = print_ready;
+  return spec;
+}
+
+} // namespace example
