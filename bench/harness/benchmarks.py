@@ -8,6 +8,7 @@ import re
 import statistics
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -20,6 +21,10 @@ WORKERS = 2
 CONNECTIONS = 64
 ANSWER_PATH = "/n/42"  # two bytes, as the peers answer
 READY_TEXT = "): ready"  # in the line that the primary logs, at level debug, for each worker
+
+
+Sample = dict[str, float | list[float]]
+"""What one contender gave in one round, by figure."""
 
 
 @dataclass
@@ -38,21 +43,24 @@ class Run:
             self.notes.append(text)
             print(f"  note: {text}", flush=True)
 
-    def interleaved(self, measures: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    def interleaved(self, measures: dict[str, Callable[[], Sample]]) -> dict[str, list[Sample]]:
         """One sample of each a round, in an order that is new in each round, so that what drifts hits all alike.
-        What fails once is left out from then on, and noted."""
-        samples: dict[str, list[float]] = {name: [] for name in measures}
-        failed: set[str] = set()
-        for _ in range(self.rounds):
-            order = [name for name in measures if name not in failed]
+        A round before the first warms everything up and does not count. What fails once is left out from then on, and
+        noted."""
+        samples: dict[str, list[Sample]] = {name: [] for name in measures}
+        for number in range(self.rounds + 1):
+            order = list(samples)
             self.random.shuffle(order)
             for name in order:
                 try:
-                    samples[name].append(measures[name]())
+                    sample = measures[name]()
                 except BenchError as error:
                     self.note(f"{name} is left out: {error}")
-                    failed.add(name)
-        return {name: values for name, values in samples.items() if name not in failed}
+                    del samples[name]
+                    continue
+                if number > 0:
+                    samples[name].append(sample)
+        return samples
 
     def start_all(self, stack: contextlib.ExitStack, makers: dict[str, Callable[[], Server]]) -> dict[str, Server]:
         servers = {}
@@ -64,16 +72,33 @@ class Run:
         return servers
 
 
-def _with_ratios(ours: str, unit_name: str, unit: str, base: str, samples: dict[str, list[float]]) -> list[Figure]:
-    figures = [median_of(f"{base}/{name}/{unit_name}", unit, values) for name, values in samples.items()]
-    for name, values in samples.items():
+def _column(samples: list[Sample], key: str) -> list:
+    return [sample[key] for sample in samples]
+
+
+def _compared(samples: dict[str, list[Sample]], ours: str, key: str, unit: str, base: str) -> list[Figure]:
+    """The figure `key` of each contender, and how ours compares with each other's."""
+    figures = [median_of(f"{base}/{name}/{key}", unit, _column(rows, key)) for name, rows in samples.items()]
+    for name, rows in samples.items():
         if ours in samples and name != ours:
-            figures.append(ratio_of(f"{base}/{ours}/{unit_name}_to_{name}", samples[ours], values))
+            figures.append(ratio_of(f"{base}/{ours}/{key}_to_{name}", _column(samples[ours], key), _column(rows, key)))
     return figures
 
 
 def _load(run: Run, ours: str, base: str, options: list[str]) -> list[Figure]:
     programs = run.programs
+
+    def measure(name: str, server: Server) -> Sample:
+        command = [programs.built("bench_load"), "--port", str(server.port), "--path", ANSWER_PATH]
+        command += ["--connections", str(CONNECTIONS), "--tree", str(server.pid), *options]
+        command += ["--seconds", str(run.load_seconds), "--warm-up", str(run.warm_up_seconds)]
+        answer = run_json(command, run.load_seconds + run.warm_up_seconds + 30)
+        if answer["ok"] == 0:
+            raise BenchError("no request was answered")
+        if bad := answer["failed"] + answer["wrong_status"]:
+            run.note(f"{base}/{name}: {bad} of {answer['ok'] + bad} requests failed or were not answered 200")
+        return answer
+
     with contextlib.ExitStack() as stack:
         servers = run.start_all(
             stack,
@@ -84,23 +109,9 @@ def _load(run: Run, ours: str, base: str, options: list[str]) -> list[Figure]:
                 "node-rr": lambda: contenders.node(programs, WORKERS),
             },
         )
-        rates: dict[str, list[float]] = {name: [] for name in servers}
-
-        def measure(name: str) -> float:
-            command = [programs.built("bench_load"), "--port", str(servers[name].port), "--path", ANSWER_PATH]
-            command += ["--connections", str(CONNECTIONS), "--tree", str(servers[name].pid), *options]
-            command += ["--seconds", str(run.load_seconds), "--warm-up", str(run.warm_up_seconds)]
-            answer = run_json(command, run.load_seconds + run.warm_up_seconds + 30)
-            if answer["ok"] == 0:
-                raise BenchError("no request was answered")
-            if bad := answer["failed"] + answer["wrong_status"]:
-                run.note(f"{base}/{name}: {bad} of {answer['ok'] + bad} requests failed or were not answered 200")
-            rates[name].append(answer["rate"])
-            return answer["server_cpu_us"]
-
-        samples = run.interleaved({name: lambda name=name: measure(name) for name in servers})
-    figures = _with_ratios(ours, "server_cpu_us", "us", base, samples)
-    return figures + [median_of(f"{base}/{name}/rate", "1/s", rates[name]) for name in samples]
+        samples = run.interleaved({name: partial(measure, name, server) for name, server in servers.items()})
+    figures = _compared(samples, ours, "server_cpu_us", "us", base)
+    return figures + [median_of(f"{base}/{name}/rate", "1/s", _column(rows, "rate")) for name, rows in samples.items()]
 
 
 def dispatch(run: Run) -> list[Figure]:
@@ -116,83 +127,74 @@ def keepalive(run: Run) -> list[Figure]:
 def restart(run: Run) -> list[Figure]:
     """kill -9 of the only worker: to the first answer of its successor, and to its being ready."""
     programs = run.programs
-    answers: list[float] = []
-    ready: list[list[float]] = []
 
-    def coppice(server: Server) -> float:
+    def coppice(server: Server) -> Sample:
         command = [programs.built("bench_restart_client"), "--port", str(server.port), "--primary", str(server.pid)]
         command += ["--kills", str(run.kills), "--seed", str(run.random.randrange(2**31))]
         command += ["--ready-text", READY_TEXT]
         seen = run_json(command, run.kills * 6 + 10, stdin=server.process.stderr)
-        answers.extend(seen["answer_us"])
-        ready.append(seen["ready_us"])
         if seen["broken"]:
-            run.note(f"restart/coppice: {seen['broken']} connections broke and were made again")
-        return statistics.median(seen["answer_us"])
+            run.note("restart/coppice: connections broke and were made again")
+        return {
+            "p50_us": statistics.median(seen["answer_us"]),
+            "answer_us": seen["answer_us"],
+            "ready_p50_us": statistics.median(seen["ready_us"]) if len(seen["ready_us"]) == run.kills else 0,
+        }
 
-    def raw_fork() -> float:
+    def raw_fork() -> Sample:
         command = [programs.built("bench_raw_spawn"), "restart", str(run.kills), str(run.random.randrange(2**31))]
-        return statistics.median(run_json(command, run.kills + 10)["ready_us"])
+        return {"p50_us": statistics.median(run_json(command, run.kills + 10)["ready_us"])}
 
-    def node() -> float:
+    def node() -> Sample:
         if not programs.node:
             raise BenchError("node is not installed")
-        command = [programs.node, str(PEERS / "node_restart.js")]
         kills = max(run.kills // 2, 3)
-        return statistics.median(run_json(command, kills * 2 + 30, env={"KILLS": str(kills)})["ready_us"])
+        command = [programs.node, str(PEERS / "node_restart.js")]
+        return {"p50_us": statistics.median(run_json(command, kills * 2 + 30, env={"KILLS": str(kills)})["ready_us"])}
 
     with contextlib.ExitStack() as stack:
         servers = run.start_all(stack, {"coppice": lambda: contenders.coppice(programs, 1, "debug", log_pipe=True)})
-        measures = {name: lambda server=server: coppice(server) for name, server in servers.items()}
-        samples = run.interleaved({**measures, "raw-fork": raw_fork, "node": node})
-    figures = _with_ratios("coppice", "p50_us", "us", "restart", samples)
-    if "coppice" in samples:
+        ours = {name: partial(coppice, server) for name, server in servers.items()}
+        samples = run.interleaved({**ours, "raw-fork": raw_fork, "node": node})
+    figures = _compared(samples, "coppice", "p50_us", "us", "restart")
+    if rows := samples.get("coppice"):
+        answers = [time for row in rows for time in row["answer_us"]]
         figures.append(quantile_of("restart/coppice/p99_us", "us", answers, 0.99))
-        if all(ready):
-            medians = [statistics.median(times) for times in ready]
-            figures.append(median_of("restart/coppice/ready_p50_us", "us", medians))
-            if "raw-fork" in samples:
-                figures.append(ratio_of("restart/coppice/ready_p50_us_to_raw-fork", medians, samples["raw-fork"]))
-        else:
+        ready = _column(rows, "ready_p50_us")
+        if not all(ready):
             run.note(f"restart/coppice: its log did not say '{READY_TEXT}' after each kill: no ready_p50_us")
+            return figures
+        figures.append(median_of("restart/coppice/ready_p50_us", "us", ready))
+        if "raw-fork" in samples:
+            raw = _column(samples["raw-fork"], "p50_us")
+            figures.append(ratio_of("restart/coppice/ready_p50_us_to_raw-fork", ready, raw))
     return figures
 
 
 def spawn200(run: Run) -> list[Figure]:
     """200 workers from nothing."""
     programs, count = run.programs, 200
-    logged: list[float] = []
 
-    def start(workers: int) -> float:
-        with contenders.coppice(programs, workers) as server:
-            took_ms = server.start_seconds * 1e3
-        said = re.findall(rf"ready: {workers} workers in ([\d.]+) ms", server.log())
-        if workers == count and said:
-            logged.append(float(said[-1]))
-        return took_ms
+    def coppice() -> Sample:
+        with contenders.coppice(programs, 1) as server:
+            one = server.start_seconds * 1e3
+        with contenders.coppice(programs, count) as server:
+            many = server.start_seconds * 1e3
+        logged = re.search(rf"ready: {count} workers in ([\d.]+) ms", server.log())
+        return {
+            "start_to_ready_ms": many,
+            "one_worker_start_to_ready_ms": one,
+            "ready_ms": float(logged[1]) if logged else many - one,
+        }
 
-    def raw_fork() -> float:
-        return run_json([programs.built("bench_raw_spawn"), "scale", str(count)], 30)["ready_ms"]
+    def raw_fork() -> Sample:
+        return run_json([programs.built("bench_raw_spawn"), "scale", str(count)], 30)
 
-    samples = run.interleaved(
-        {"coppice": lambda: start(count), "coppice one worker": lambda: start(1), "raw-fork": raw_fork}
-    )
-    figures = []
-    if "raw-fork" in samples:
-        figures.append(median_of("spawn200/raw-fork/ready_ms", "ms", samples["raw-fork"]))
-    if "coppice" not in samples or "coppice one worker" not in samples:
-        return figures
-    figures.append(median_of("spawn200/coppice/start_to_ready_ms", "ms", samples["coppice"]))
-    figures.append(median_of("spawn200/coppice/one_worker_start_to_ready_ms", "ms", samples["coppice one worker"]))
-    if len(logged) == len(samples["coppice"]):
-        ready, how = logged, "as the primary logs it"
-    else:
-        ready = [many - one for many, one in zip(samples["coppice"], samples["coppice one worker"])]
-        how = "the start with 200 workers less the start with one"
-    run.note(f"spawn200/coppice/ready_ms is {how}")
-    figures.append(median_of("spawn200/coppice/ready_ms", "ms", ready))
-    if "raw-fork" in samples:
-        figures.append(ratio_of("spawn200/coppice/ready_ms_to_raw-fork", ready, samples["raw-fork"]))
+    samples = run.interleaved({"coppice": coppice, "raw-fork": raw_fork})
+    figures = _compared(samples, "coppice", "ready_ms", "ms", "spawn200")
+    for key in ("start_to_ready_ms", "one_worker_start_to_ready_ms"):
+        if rows := samples.get("coppice"):
+            figures.append(median_of(f"spawn200/coppice/{key}", "ms", _column(rows, key)))
     return figures
 
 
