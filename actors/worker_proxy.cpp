@@ -145,6 +145,11 @@ void worker_proxy::on_said(const wire::control_message& message) {
              message);
 }
 
+void worker_proxy::refuse(std::string why) {
+  if (reason_.empty()) reason_ = std::move(why);
+  handle(worker_event::channel_broken);
+}
+
 // ---- connections
 
 void worker_proxy::on_handoff(std::vector<accepted_socket> connections) {

@@ -42,6 +42,8 @@ private:
 
   void on_link(const link_event& event);
   void on_said(const wire::control_message& message);
+  /// It broke the protocol: nothing it says counts any more.
+  void refuse(std::string why);
   void on_handoff(std::vector<accepted_socket> connections);
 
   void announce();

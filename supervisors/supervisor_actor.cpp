@@ -120,7 +120,9 @@ void supervisor_actor::on_gone(const child_actor_gone& gone) {
   ending how{ending::abnormal, gone.reason};
   switch (options_.children[gone.child].link) {
   case child_link::exit:
-    if (gone.reason.empty()) how.how = ending::well;
+    // As in OTP, `shutdown` is as good an end as `normal`: it is what a stopped actor's exit says.
+    if (gone.reason.empty() || gone.reason == to_string(caf::exit_reason::user_shutdown))
+      how.how = ending::well;
     break;
   case child_link::messages:
     how.reason = gone.reason.empty() ? "ended without a word" : gone.reason;
