@@ -137,9 +137,9 @@ void worker_proxy::on_said(const wire::control_message& message) {
                  },
                  [this](const wire::failed& m) { reason_ = m.reason; },
                  [](const wire::bye&) {}, // its exit follows, and says how it ended
-                 [this](const auto&) {    // a well-formed packet that only we or a zygote may send
-                   reason_ = "sent a control packet that is not a worker's to send";
-                   handle(worker_event::channel_broken);
+                 [this](const auto& m) {  // a well-formed packet that only we or a zygote may send
+                   refuse(
+                       fmt::format("sent '{}', which is not a worker's to send", wire::name_of(m)));
                  },
              },
              message);
