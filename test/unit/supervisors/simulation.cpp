@@ -127,16 +127,16 @@ void simulation::check() {
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     const supervised_child& child = core_.children()[i];
     const process& real = processes_[i];
-    if (real.alive) require(is_alive(child.state), child.spec.id + " lives and is thought dead");
+    if (real.alive) require(is_alive(child.state), "lives and is thought dead", &child);
     if (child.state == child_state::starting) ++starting;
     if (child.state == child_state::backing_off)
-      require(child.timer != 0, child.spec.id + " backs off for ever");
+      require(child.timer != 0, "backs off for ever", &child);
     if (child.state == child_state::starting && ready_timeout_of(child.spec))
-      require(child.timer != 0, child.spec.id + " may start for ever");
+      require(child.timer != 0, "may start for ever", &child);
     if (child.state == child_state::stopping && shutdown_of(child.spec).limit())
-      require(child.timer != 0, child.spec.id + " may stop for ever");
+      require(child.timer != 0, "may stop for ever", &child);
     if (child.timer != 0)
-      require(child.timer_due >= now_ - 1ms, child.spec.id + " has a timer that never fired");
+      require(child.timer_due >= now_ - 1ms, "has a timer that never fired", &child);
     require(child.deaths.size() <= limits::deaths_kept, "too many deaths kept");
   }
   if (core_.spec().parallel_start)
@@ -148,8 +148,10 @@ double simulation::share_up() const {
          (std::chrono::duration<double>(now_ - begin_) * static_cast<double>(processes_.size()));
 }
 
-void simulation::require(bool holds, const std::string& what) const {
-  if (!holds) throw std::logic_error{what + " (seed " + std::to_string(seed_) + ")"};
+void simulation::require(bool holds, const char* what, const supervised_child* who) const {
+  if (holds) return;
+  throw std::logic_error{(who == nullptr ? "" : who->spec.id + " ") + what + " (seed " +
+                         std::to_string(seed_) + ")"};
 }
 
 monotonic_duration simulation::within(span_of_time span) {

@@ -87,7 +87,8 @@ private:
   }
   void say(std::string word);
   void check();
-  void require(bool holds, const std::string& what) const;
+  /// Throws `what`, with the child it is about if there is one.
+  void require(bool holds, const char* what, const supervised_child* who = nullptr) const;
   [[nodiscard]] monotonic_duration within(span_of_time span);
   [[nodiscard]] bool chance(double share);
 
