@@ -1,8 +1,9 @@
 #pragma once
 // The clock of the actors on the loop: CAF's simple_actor_clock, which keeps the timeouts, driven
 // by one asio timer, which waits for the first of them. A timeout fires in the order of the loop,
-// after at most one round of busy actors. A cancelled one leaves the timer as it is: it fires once
-// for nothing, which is cheaper than a system call for each request that is answered in time.
+// a few rounds of busy actors after its time at most. A cancelled one leaves the timer as it is: it
+// fires once for nothing, which is cheaper than a system call for each request that is answered in
+// time.
 //
 // May be called by any thread (other threads' calls go through the handoff); constructed, closed
 // and destroyed by the loop thread.

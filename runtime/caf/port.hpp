@@ -52,7 +52,7 @@ class mailer {
 public:
   mailer(Self* self, Message message) : self_{self}, message_{std::move(message)} {}
 
-  /// Send later; not at all negative. Default: at once.
+  /// Send later. Default, and for a time that is not positive: at once.
   [[nodiscard]] mailer delay(caf::timespan time) && {
     delay_ = time;
     return std::move(*this);

@@ -2,6 +2,7 @@
 // CAF's testing scheduler, with two things more: it lets time pass step by step, and it ends with
 // actors alive. Part of actor_world.hpp. Single-threaded.
 
+#include <algorithm>
 #include <caf/detail/test_actor_clock.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 #include <chrono>
