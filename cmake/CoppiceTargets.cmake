@@ -19,7 +19,7 @@ function(coppice_compile_options target)
   # g++ 12 warns wrongly about coroutine frames and inlined containers when sanitizers instrument the code.
   if(COPPICE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${COPPICE_SANITIZE} -fno-omit-frame-pointer
-      -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+      -fno-sanitize-recover=all -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
     target_link_options(${target} PRIVATE -fsanitize=${COPPICE_SANITIZE})
     if(COPPICE_SANITIZE MATCHES thread)
       # Fences, asio's and ours, order what TSan then reports or not; that it ignores them is no defect of the code.
