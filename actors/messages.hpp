@@ -84,6 +84,7 @@ struct link_told {            ///< the link -> worker_proxy
   link_event event;
 };
 struct sweep_taken {};  ///< worker_proxy -> itself: look at what was taken, close our copies
+struct refusal_over {}; ///< worker_proxy -> itself: a worker that refused may be asked again
 struct exit_overdue {}; ///< worker_proxy -> itself: the channel is closed, the process still there
 
 } // namespace coppice
@@ -108,5 +109,6 @@ COPPICE_MESSAGE(cluster, coppice::introduce_yourself)
 COPPICE_MESSAGE(cluster, coppice::worker_forgotten)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::link_told)
 COPPICE_MESSAGE(cluster, coppice::sweep_taken)
+COPPICE_MESSAGE(cluster, coppice::refusal_over)
 COPPICE_MESSAGE(cluster, coppice::exit_overdue)
 COPPICE_MESSAGES_END(cluster)

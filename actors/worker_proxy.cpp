@@ -37,11 +37,12 @@ caf::behavior worker_proxy::make_behavior() {
       [this](const exit_overdue&) { handle(worker_event::deadline); },
       [this](const worker_forgotten&) { handle(worker_event::forgotten); },
       [this](const introduce_yourself&) {
-        if (phase_ == worker_phase::ready)
-          tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_),
-                                    limits::worker_credit - untaken_.size()});
-        else if (phase_ == worker_phase::flushing)
-          take_leave();
+        offer_credit();
+        if (phase_ == worker_phase::flushing) take_leave();
+      },
+      [this](const refusal_over&) {
+        resting_ = false;
+        offer_credit();
       },
       [this](const stop_child& m) {
         asked_to_end_ = true;
@@ -129,10 +130,8 @@ void worker_proxy::on_said(const wire::control_message& message) {
                    if (!m.reason.empty())
                      parts_.log->info("{}: {} connections handed back: {}", parts_.name,
                                       m.connections.size(), m.reason);
-                   auto back = untaken_.take_back(m.connections);
-                   if (phase_ == worker_phase::ready)
-                     tell_dispatcher(credit_restored{parts_.key, back.size()});
-                   give_back(std::move(back));
+                   rest_after_refusal();
+                   give_back(untaken_.take_back(m.connections));
                    look_at_ledger();
                  },
                  [this](const wire::failed& m) { reason_ = m.reason; },
@@ -174,6 +173,23 @@ void worker_proxy::give_back(std::vector<offered_connection> connections) {
   tell_dispatcher(connections_returned{std::move(back)});
 }
 
+// A worker that refuses would refuse again at once: without a rest the two of us would throw the
+// same connection to and fro for as long as it lasts.
+void worker_proxy::rest_after_refusal() {
+  if (phase_ != worker_phase::ready || resting_) return;
+  resting_ = true;
+  tell_dispatcher(worker_leaving{parts_.key});
+  port::mail(self_, refusal_over{})
+      .delay(limits::refusal_rest)
+      .send(caf::actor_cast<caf::actor>(self_));
+}
+
+void worker_proxy::offer_credit() {
+  if (phase_ != worker_phase::ready || resting_) return;
+  tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_),
+                            limits::worker_credit - untaken_.size()});
+}
+
 void worker_proxy::settle(const link_progress& now) {
   last_ = now;
   const std::size_t n = untaken_.settle(now);
@@ -206,7 +222,7 @@ void worker_proxy::sweep() {
 void worker_proxy::announce() {
   was_ready_ = true;
   port::mail(self_, child_ready{parts_.name, parts_.supervised_as, pid_}).send(parts_.supervisor);
-  tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_), limits::worker_credit});
+  offer_credit();
 }
 
 void worker_proxy::hand_on() {

@@ -47,6 +47,8 @@ private:
   void on_handoff(std::vector<accepted_socket> connections);
 
   void announce();
+  void offer_credit();
+  void rest_after_refusal();
   void settle(const link_progress& now);
   void look_at_ledger();
   void plan_sweep();
@@ -65,6 +67,7 @@ private:
   untaken untaken_;
   std::uint64_t next_connection_ = 0;
   bool sweep_planned_ = false;
+  bool resting_ = false; ///< it refused a connection, and is asked again after limits::refusal_rest
   bool was_ready_ = false;
   bool asked_to_end_ = false; ///< the supervisor asked: any end is a good one then
   pid_t pid_ = 0;

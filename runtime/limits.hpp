@@ -60,6 +60,10 @@ inline constexpr std::size_t waiting_connections = 256;
 inline constexpr std::size_t accept_batch = 64;
 /// How long the listener rests after accept failed for want of descriptors or memory.
 inline constexpr auto accept_rest = 100ms;
+/// Descriptors that the primary keeps free for spawning workers; at a low limit, a quarter of it.
+inline constexpr std::size_t reserved_descriptors = 64;
+/// How long a worker that handed a connection back gets no other one.
+inline constexpr auto refusal_rest = 100ms;
 /// How long a taken connection's descriptor may stay open in the primary.
 inline constexpr auto taken_sweep = 50ms;
 

@@ -101,8 +101,6 @@ private:
     case os::io_status::done:
       break;
     }
-    if (got.truncated_fds)
-      return failure_because("receive", "control", "descriptors were lost: too many, or no room");
     if (got.truncated_bytes)
       return failure_because("receive", "control", "a packet is longer than the limit");
     handler_->on_packet({buffer_.get(), got.bytes}, std::move(fds));

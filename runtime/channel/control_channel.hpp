@@ -25,6 +25,8 @@ public:
   public:
     virtual ~handler() = default;
     /// A whole packet and the descriptors that came with it. `packet` is valid during the call.
+    /// Where this process had no room for all of the descriptors (MSG_CTRUNC, recvmsg(2)), it comes
+    /// with none: who expects some sees that they are missing, and knows from the packet which.
     virtual void on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) = 0;
     /// The channel has ended, and is closed. Everything the other side sent before has been given
     /// to on_packet. An orderly end has the verb "closed"; anything else went wrong here or there:

@@ -1,7 +1,22 @@
+#include <algorithm>
+#include <climits>
+#include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/net/socket_acceptor.hpp>
+#include <coppice/runtime/os/duplicate.hpp>
+#include <sys/resource.h>
 #include <utility>
 
 namespace coppice {
+namespace {
+
+int descriptor_ceiling() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
+  const auto all = static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, INT_MAX));
+  return static_cast<int>(all - std::min(limits::reserved_descriptors, all / 4));
+}
+
+} // namespace
 
 result<std::unique_ptr<socket_acceptor>> socket_acceptor::open(asio::io_context& io,
                                                                const coppice::endpoint& where,
@@ -17,7 +32,8 @@ result<std::unique_ptr<socket_acceptor>> socket_acceptor::open(asio::io_context&
 
 socket_acceptor::socket_acceptor(asio::io_context& io, os::unique_fd socket, std::string name)
     : socket_{io, socket.release()},
-      name_{std::move(name)} {}
+      name_{std::move(name)},
+      ceiling_{descriptor_ceiling()} {}
 
 void socket_acceptor::wait(std::function<void()> readable) {
   readable_ = std::move(readable);
@@ -34,7 +50,16 @@ void socket_acceptor::stop_waiting() { readable_ = nullptr; }
 
 accept_result socket_acceptor::accept() {
   if (!socket_.is_open()) return {accept_kind::failed, {}, asio::error::bad_descriptor};
-  return accept_one(socket_.native_handle());
+  // Numbers are given out lowest first (POSIX, "File Descriptor Allocation"), so a number says how
+  // many are in use.
+  if (near_it_) {
+    auto lowest = os::duplicate(socket_.native_handle());
+    if (!lowest || lowest->get() >= ceiling_)
+      return {accept_kind::exhausted, {}, {EMFILE, std::system_category()}};
+  }
+  auto got = accept_one(socket_.native_handle());
+  near_it_ = got.kind == accept_kind::connection && got.socket.get() >= ceiling_ - 1;
+  return got;
 }
 
 void socket_acceptor::close() {

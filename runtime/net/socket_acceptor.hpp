@@ -1,5 +1,6 @@
 #pragma once
-// The real acceptor: a listening socket on an asio loop.
+// The real acceptor: a listening socket on an asio loop. It reports exhaustion before there is none
+// left: a primary without a descriptor to spare could not replace a worker.
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
@@ -26,6 +27,8 @@ private:
   asio::posix::stream_descriptor socket_;
   std::string name_;
   std::function<void()> readable_;
+  int ceiling_ = 0;      ///< descriptors from this number on are not for connections
+  bool near_it_ = false; ///< the last one accepted was
   bool armed_ =
       false; ///< asio watches; a wait that is given up and taken up again needs no second watch
 };

@@ -154,10 +154,13 @@ void worker_process::on_packet(std::span<const std::byte> packet, std::vector<os
   auto message = wire::decode_control(packet);
   if (!message) return fail(message.error().message());
   if (std::holds_alternative<wire::unknown>(*message)) return;
+  const auto* offer = std::get_if<wire::connections>(&*message);
+  if (offer && fds.empty()) // recvmsg(2) had no free numbers for them: the primary has its copies
+    return hand_back(offer->items, "no free descriptors here");
   if (fds.size() != wire::descriptors_of(*message))
     return fail(fmt::format("control packet {}: {} descriptors came with it, not {}",
                             wire::name_of(*message), fds.size(), wire::descriptors_of(*message)));
-  if (const auto* offer = std::get_if<wire::connections>(&*message)) {
+  if (offer) {
     take(offer->items, fds);
   } else if (std::holds_alternative<wire::drain>(*message)) {
     drain();
@@ -179,9 +182,13 @@ void worker_process::take(const std::vector<wire::offered>& items,
     connections_->adopt(std::move(sockets[i]), items[i].id, items[i].listener);
   }
   if (i == items.size() || phase_ == phase::ended) return;
+  hand_back(std::span{items}.subspan(i), "draining");
+}
+
+void worker_process::hand_back(std::span<const wire::offered> items, std::string_view why) {
   wire::handed_back back;
-  back.reason = "draining";
-  for (; i < items.size(); ++i) back.connections.push_back(items[i].id);
+  back.reason = why;
+  for (const auto& item : items) back.connections.push_back(item.id);
   ledger_->handed_back(back.connections.size());
   say(back);
 }

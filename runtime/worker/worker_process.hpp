@@ -71,6 +71,7 @@ private:
   void on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) override;
   void on_closed(const error& why) override;
   void take(const std::vector<wire::offered>& items, std::vector<os::unique_fd>& sockets);
+  void hand_back(std::span<const wire::offered> items, std::string_view why);
   void on_signal(int number);
 
   void plan_beat();

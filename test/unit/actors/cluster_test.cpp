@@ -196,6 +196,23 @@ TEST_CASE("a connection that a worker hands back goes on to another one") {
   CHECK(c.log.has("out of descriptors"));
 }
 
+TEST_CASE("a worker that refuses everything is not asked again and again") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  c.clients(1);
+  for (std::size_t round = 1; round <= 3; ++round) {
+    REQUIRE(web1.offered.size() == round);
+    web1.ledger.handed_back = round;
+    web1.says(wire::handed_back{{web1.offered.back()}, "no free descriptors here"});
+    c.run();
+    CHECK(web1.offered.size() == round);
+    CHECK_FALSE(c.socket.waiting());
+    c.world.advance(limits::refusal_rest);
+  }
+  CHECK(web1.offered.size() == 4);
+  CHECK(c.socket.waiting());
+}
+
 TEST_CASE("a draining worker gets nothing more, and ends well when it exits") {
   cluster c;
   auto& web1 = c.start_ready(1);
