@@ -69,7 +69,8 @@ void serve(worker& self, handler how, options choices) {
       .how = std::move(how),
       .choices = std::move(choices),
       .log = self.log(),
-      .later = [&loop = self.context()](std::function<void()> f) { asio::post(loop, std::move(f)); },
+      .later = [&loop =
+                    self.context()](std::function<void()> f) { asio::post(loop, std::move(f)); },
       .fail = [&self](std::string why) { self.fail(std::move(why)); },
   });
   self.on_connection([shared = std::move(shared)](leased_connection& connection) {
