@@ -2,6 +2,7 @@
 // Feeds a request parser as a connection would, in whatever pieces.
 
 #include <coppice/http/request_parser.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,9 +75,11 @@ inline outcome parse_in_place(std::string_view bytes, const std::vector<std::siz
 inline outcome parse_kept(std::string_view bytes, std::size_t kept_from, std::size_t step,
                           const options& bounds) {
   request_parser parser{bounds};
-  parser.parse(std::string{bytes.substr(0, kept_from)});
+  auto begun = std::make_unique<std::string>(bytes.substr(0, kept_from));
+  parser.parse(*begun);
   if (over(parser)) return result_of(parser, parser.size());
-  parser.keep(std::string{bytes.substr(0, kept_from)});
+  parser.keep(*begun);
+  begun.reset(); // from here on a look at it is an error
   std::size_t taken = kept_from;
   for (std::size_t at = kept_from; at < bytes.size() && !over(parser);) {
     const std::string fresh{bytes.substr(taken, at + step - taken)};

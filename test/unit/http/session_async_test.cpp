@@ -164,3 +164,19 @@ TEST_CASE("a handler may say that its request can be run again") {
   CHECK_FALSE(w.connection.may_replay);
   box.responders[0].send(text("x"));
 }
+
+TEST_CASE("what a quick handler leaves unanswered goes to the slow one, in order") {
+  inbox box;
+  world w{handler{[](const request& r) -> std::optional<response> {
+                    if (r.path() == "/slow") return std::nullopt;
+                    return echo_path(r);
+                  },
+                  box.keep().async}};
+  w.send(get("/a") + get("/slow") + get("/b"));
+  CHECK(w.got() == plain("200 OK", "/a"));
+  REQUIRE(box.requests.size() == 1);
+  CHECK(box.requests[0].path() == "/slow");
+  box.responders[0].send(text("slow"));
+  CHECK(w.got() == plain("200 OK", "slow") + plain("200 OK", "/b"));
+  CHECK(box.requests.size() == 1);
+}
