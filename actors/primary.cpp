@@ -119,7 +119,9 @@ private:
     for (const auto& numbered : number_groups(spec_)) workers += numbered.instances;
     const auto took =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started_);
-    log_.info("ready: {} workers in {:.1f} ms\n{}", workers, took.count(), to_text(tree));
+    auto picture = to_text(tree);
+    while (picture.ends_with('\n')) picture.pop_back();
+    log_.info("ready: {} workers in {:.1f} ms\n{}", workers, took.count(), picture);
     if (spec_.on_ready) spec_.on_ready({::getpid(), endpoints(), workers});
   }
 

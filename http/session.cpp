@@ -88,6 +88,7 @@ void session::handle() {
   minor_version_ = asked.minor_version();
   head_request_ = asked.method() == "HEAD";
   keep_alive_ = parser_.keep_alive() && !(connection_.input_ended() && behind == 0);
+  client_done_ = behind == 0 && (!parser_.keep_alive() || connection_.input_ended());
 
   const handler& how = service_->how;
   const auto& replayable = service_->choices.replayable;

@@ -100,6 +100,8 @@ private:
   bool draining_ = false;
   bool looking_ = false;   ///< look_again is on its way
   bool keep_alive_ = true; ///< the client would go on after the exchange in progress
+  /// The client sends nothing after this request: it said so (RFC 9112, 9.6), or its FIN has come.
+  bool client_done_ = false;
   bool head_request_ = false;
   unsigned minor_version_ = 1;
   std::size_t written_ = 0; ///< bytes handed over

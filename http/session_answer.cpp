@@ -161,8 +161,12 @@ void session::exchange_over() {
   parser_.reset();
   continued_ = false;
   if (!failure_.empty()) return wait_and_look(phase::failing);
-  if (!keep_alive_ || draining_)
-    return close(connection_.input_ended() ? close_mode::at_once : close_mode::linger);
+  if (!keep_alive_ || draining_) {
+    // Who may still be sending is heard out, lest a reset overtake the answer; who is done need not
+    // be waited for.
+    const bool quiet = connection_.input_ended() || (client_done_ && connection_.input().empty());
+    return close(quiet ? close_mode::at_once : close_mode::linger);
+  }
   if (connection_.unsent() > service_->choices.max_unsent) return wait_and_look(phase::full);
   phase_ = phase::idle;
   if (std::exchange(paused_, false)) connection_.resume_input();

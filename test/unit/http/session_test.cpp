@@ -35,6 +35,11 @@ TEST_CASE("the connection ends where the client or HTTP/1.0 says so") {
   CHECK(asked.got() == plain("200 OK", "/a", closing));
   CHECK(asked.connection.closed_how == close_mode::linger);
 
+  world promised{echo_path}; // and sends nothing after it: nobody need be heard out
+  promised.send(get("/a", "Connection: close\r\n"));
+  CHECK(promised.got() == plain("200 OK", "/a", closing));
+  CHECK(promised.connection.closed_how == close_mode::at_once);
+
   world old{echo_path};
   old.send("GET /a HTTP/1.0\r\n\r\n");
   CHECK(old.got() == plain("200 OK", "/a", closing));
