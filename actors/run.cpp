@@ -3,6 +3,7 @@
 #include <coppice/runtime/os/process_title.hpp>
 #include <coppice/runtime/os/rlimits.hpp>
 #include <coppice/runtime/os/signal_source.hpp>
+#include <coppice/runtime/os/standard_streams.hpp>
 #include <coppice/runtime/os/state_directory.hpp>
 #include <coppice/runtime/spawn/process_role.hpp>
 #include <coppice/runtime/spawn/zygote.hpp>
@@ -83,6 +84,7 @@ int run_as_primary(service_spec spec, std::vector<std::string> argv) {
 } // namespace
 
 int run(int argc, char** argv, service_spec spec) {
+  os::open_standard_streams();
   auto args = arguments(argc, argv);
   if (spec.name.empty())
     spec.name = args.empty() ? "coppice" : std::filesystem::path{args[0]}.filename().string();

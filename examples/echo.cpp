@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   CLI::App app{"An echo service"};
   example::options chosen;
   example::add_options(app, chosen);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto code = example::parse(app, argc, argv)) return *code;
 
   const auto body = [](coppice::worker& self) { self.serve(echo); };
   return coppice::run(argc, argv, example::service(chosen, coppice::pool("echo", body)));

@@ -109,6 +109,6 @@ int main(int argc, char** argv) {
   CLI::App app{"A small HTTP service"};
   example::options chosen;
   example::add_options(app, chosen);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto code = example::parse(app, argc, argv)) return *code;
   return coppice::run(argc, argv, example::service(chosen, coppice::pool("web", web)));
 }

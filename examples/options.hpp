@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -45,6 +46,16 @@ inline void add_options(CLI::App& app, options& chosen) {
               {"warn", coppice::log_level::warn},
               {"error", coppice::log_level::error},
               {"off", coppice::log_level::off}});
+}
+
+/// The exit code, if there is nothing to run: 0 after --help, 2 for a wrong command line.
+inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return std::nullopt;
 }
 
 /// `coppice: ready pid=71 listen=tcp://127.0.0.1:8080 workers=4`, on standard output, for scripts

@@ -102,8 +102,13 @@ static_assert(connection_staged <= connection_output);
 inline constexpr std::size_t spawns_in_flight = 64;
 /// Spawn requests that wait for a zygote.
 inline constexpr std::size_t spawn_queue = 16 * 1024;
+/// How long a draining worker waits for the client of a closed connection to close, too: everybody
+/// waits for it then.
+inline constexpr auto drain_linger = 500ms;
 /// How long a new zygote may take to say hello (it runs the spec's preload).
 inline constexpr auto zygote_start = 60s;
+/// How long a zygote may take to answer the spawn that it is at; then it is killed and replaced.
+inline constexpr auto zygote_answer = 5s;
 /// A zygote that ends before its hello this often in a row is given up: its requests fail.
 inline constexpr unsigned zygote_attempts = 3;
 /// Zygotes that a spawn request may have seen die while they worked on it.

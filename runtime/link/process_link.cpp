@@ -61,6 +61,7 @@ result<spawn_request> process_link::prepare() {
 }
 
 void process_link::on_spawned(result<os::child_process> child) {
+  if (abandoned_) return; // and with its owner the process ends
   if (!child) {
     control_->close();
     data_->close();
@@ -96,14 +97,27 @@ void process_link::ask_to_drain(std::chrono::milliseconds patience) {
 }
 
 void process_link::signal(int number) {
-  if (exited_) return;
+  if (exited_ || abandoned_) return;
   if (!process_) {
-    // SIGKILL is final; any other one may still be overtaken by it.
-    if (signal_at_birth_ != SIGKILL) signal_at_birth_ = number;
+    if (number == SIGKILL) return abandon();
+    signal_at_birth_ = number;
     return;
   }
   if (auto sent = process_->process().signal(number); !sent)
     log_.warn("{}: {}", options_.name, sent.error().message());
+}
+
+// A birth can take long, or never come: whoever is in no mood to wait for a worker's end does not
+// wait for that.
+void process_link::abandon() {
+  abandoned_ = true;
+  if (control_) control_->close();
+  if (data_) data_->close();
+  asio::post(io_, [alive = alive_] {
+    if (auto* self = *alive)
+      self->tell(link_spawn_failed{
+          failure_because("spawn", self->options_.name, "given up before it was there").value()});
+  });
 }
 
 link_progress process_link::progress() {

@@ -44,6 +44,7 @@ private:
   /// Both channels, the ledger and the request with the child's ends of them.
   result<spawn_request> prepare();
   void on_spawned(result<os::child_process> child);
+  void abandon();
   void tell(link_event event);
 
   void on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) override;
@@ -61,6 +62,8 @@ private:
   std::optional<ledger_reader> ledger_;
   std::optional<os::process_watcher> process_;
   int signal_at_birth_ = 0; ///< asked for before there was a process
+  bool abandoned_ =
+      false; ///< killed before there was a process: one that still comes is not wanted
   bool exited_ = false;
   bool closed_told_ = false;
   std::uint64_t unrouted_ = 0;

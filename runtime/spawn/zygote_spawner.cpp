@@ -22,6 +22,7 @@ zygote_spawner::zygote_spawner(asio::io_context& loop, logger& log, zygote_optio
       options_{std::move(options)},
       way_{options_.fork.value_or(best_fork_way())},
       rest_{loop},
+      answer_{loop},
       alive_{std::make_shared<zygote_spawner*>(this)} {
   // A worker of a double fork comes to us when the process in the middle ends.
   if (way_ == fork_way::double_fork) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -157,8 +158,22 @@ void zygote_spawner::send_orders() {
       if (in_flight_ == 0) zygote_->kill("an order could not be sent");
       return;
     }
-    ++in_flight_;
+    if (++in_flight_ == 1) watch_answers();
   }
+}
+
+/// A zygote that is stopped, or hangs, is as good as dead, but nothing else would say so.
+void zygote_spawner::watch_answers() {
+  if (in_flight_ == 0) {
+    answer_.cancel();
+    return;
+  }
+  answer_.expires_after(limits::zygote_answer);
+  answer_.async_wait([alive = std::weak_ptr{alive_}](const std::error_code& stopped) {
+    auto self = alive.lock();
+    if (self && !stopped && (*self)->zygote_ && (*self)->in_flight_ > 0)
+      (*self)->zygote_->kill("it does not answer");
+  });
 }
 
 void zygote_spawner::on_answer(std::uint64_t request, result<os::child_process> answer) {
@@ -169,6 +184,7 @@ void zygote_spawner::on_answer(std::uint64_t request, result<os::child_process> 
   else
     answer.error().object = queue_.front().request.name;
   answer_first(std::move(answer));
+  watch_answers();
   if (phase_ == phase::up) send_orders();
 }
 
@@ -185,6 +201,7 @@ void zygote_spawner::settle() {
     }
   }
   in_flight_ = 0;
+  watch_answers();
 }
 
 void zygote_spawner::answer_first(result<os::child_process> answer) {

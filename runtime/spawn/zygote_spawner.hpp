@@ -76,6 +76,7 @@ private:
   void begin_after(std::chrono::milliseconds rest);
   void start_failed(error why);
   void send_orders();
+  void watch_answers();
   void settle();
   void answer_first(result<os::child_process> answer);
   void answer_starters(const result<void>& how);
@@ -98,6 +99,7 @@ private:
   std::optional<error> refusal_;
   std::vector<std::function<void(result<void>)>> starters_;
   asio::steady_timer rest_;
+  asio::steady_timer answer_; // runs while orders are with the zygote: it may be stopped, not dead
   std::shared_ptr<zygote_spawner*> alive_; // gone: no callback
 };
 

@@ -32,7 +32,8 @@ void connection_set::carry_on_close(leased_connection& c) {
   ::shutdown(c.socket_.get(), SHUT_WR);
   if (c.close_how_ == close_mode::linger && !c.input_ended_) {
     c.state_ = state::lingering;
-    c.deadline_ = clock::now() + limits::linger;
+    c.deadline_ = clock::now() + (draining_ ? clock::duration{limits::drain_linger}
+                                            : clock::duration{limits::linger});
     arm_sweep(c.deadline_);
   } else {
     gone(c, {});

@@ -155,6 +155,7 @@ void connection_set::adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t
 
 // A request that has arrived is in progress: its user sees it before it hears of the drain.
 void connection_set::drain() {
+  draining_ = true;
   turn now{*this};
   for (auto& c : slots_) {
     if (c.state_ == state::open && can_receive(c)) receive(c);

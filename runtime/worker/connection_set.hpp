@@ -135,6 +135,7 @@ private:
   bool in_turn_ = false;     ///< something will bury before it returns to the loop
   bool turn_posted_ = false; ///< the same, through the loop
   bool emptied_ = false;     ///< on_empty is owed
+  bool draining_ = false;
   look_again look_again_;
   std::shared_ptr<connection_set*> alive_ = std::make_shared<connection_set*>(this);
   std::array<epoll_event, limits::connection_events> events_;

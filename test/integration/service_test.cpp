@@ -3,9 +3,12 @@
 #include "support/http_client.hpp"
 #include "support/program.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <memory>
 #include <netinet/in.h>
 #include <poll.h>
 #include <set>
@@ -198,6 +201,82 @@ TEST_CASE("a zygote killed with -9 costs no worker, and the next death is made g
   ::kill(p.zygote(), SIGKILL);
   replacements(p, 2, {before[0]});
   CHECK(test::pid_answering(p.port()) > 0);
+}
+
+TEST_CASE("a zygote that is stopped is replaced, and its orders are carried out") {
+  program p{hello_with(2)};
+  p.wait_ready();
+  const pid_t zygote = p.zygote();
+  const auto before = p.workers();
+  REQUIRE(::kill(zygote, SIGSTOP) == 0);
+  REQUIRE(::kill(before.front(), SIGKILL) == 0);
+  replacements(p, 2, {before.front()});
+  CHECK(p.zygote() != zygote);
+  CHECK(p.wait_output("it does not answer"));
+}
+
+TEST_CASE("a third signal is final even while a zygote that is stopped owes a worker") {
+  program p{hello_with(1)};
+  p.wait_ready();
+  REQUIRE(::kill(p.zygote(), SIGSTOP) == 0);
+  REQUIRE(::kill(p.workers().front(), SIGKILL) == 0);
+  REQUIRE(p.wait_output("SIGKILL"));
+  for (int i = 0; i < 3; ++i) {
+    const auto seen = p.output().size();
+    p.signal(SIGTERM);
+    REQUIRE(p.wait_output("SIGTERM: stopping", seen));
+  }
+  CHECK(p.wait_exit().well());
+}
+
+TEST_CASE("closed standard streams are no place for what is printed") {
+  program p{
+      {"/bin/sh", "-c",
+       "exec " + http_hello + " --listen tcp://127.0.0.1:0 --workers 1 --log off <&- >&- 2>&-"}};
+  REQUIRE(test::eventually([&] { return p.workers().size() == 1; }));
+  for (const pid_t pid : {p.pid(), p.workers().front()})
+    for (const char* fd : {"0", "1", "2"})
+      CHECK(std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/fd/" + fd) ==
+            "/dev/null");
+  p.signal(SIGTERM);
+  CHECK(p.wait_exit().well());
+}
+
+TEST_CASE("a log that nobody reads does not stand in the way") {
+  program p{hello_with(2)};
+  p.wait_ready();
+  for (int i = 0; i < 600; ++i) { // each death is a line of some 140 bytes; the pipe holds 64 KiB
+    int victim = 0;
+    REQUIRE(test::eventually([&] { return (victim = test::pid_answering(p.port())) > 0; }));
+    REQUIRE(::kill(victim, SIGKILL) == 0);
+    REQUIRE(test::eventually([&] {
+      const auto now = p.workers();
+      return now.size() == 2 && std::find(now.begin(), now.end(), victim) == now.end();
+    }));
+  }
+  CHECK(test::pid_answering(p.port()) > 0);
+  p.signal(SIGTERM);
+  CHECK(p.wait_exit().well());
+}
+
+TEST_CASE("clients that keep idle connections open do not hold up a stop") {
+  program p{hello_with(1)};
+  p.wait_ready();
+  std::vector<std::unique_ptr<test::http_client>> idle;
+  for (int i = 0; i < 50; ++i) {
+    idle.push_back(std::make_unique<test::http_client>(p.port()));
+    REQUIRE(idle.back()->get("/"));
+  }
+  p.signal(SIGTERM);
+  CHECK(p.wait_exit().well());
+  CHECK(p.output().find("SIGKILL") == std::string::npos);
+}
+
+TEST_CASE("a wrong command line ends with 2") {
+  for (const char* option : {"--bogus", "--workers=-1", "--spawn=teleport"}) {
+    program p{{http_hello, option}};
+    CHECK(p.wait_exit().text() == "exit code 2");
+  }
 }
 
 TEST_CASE("an endpoint in use is said plainly, and nothing is left running") {
