@@ -420,12 +420,14 @@ TEST_CASE("a thousand kills in a row leak no descriptor, no zombie and no memory
   const auto files = test::open_files(p.pid());
   const auto zygote_files = test::open_files(p.zygote());
   const auto worker_files = test::open_files(p.workers().front());
-  const auto memory = test::resident_kib(p.pid());
+  [[maybe_unused]] const auto memory = test::resident_kib(p.pid());
   for (int i = 0; i < 950; ++i) kill_one();
   CHECK(settled(p.pid(), files));
   CHECK(settled(p.zygote(), zygote_files));
   for (const pid_t worker : p.workers()) CHECK(settled(worker, worker_files));
+#ifndef __SANITIZE_ADDRESS__ // it keeps freed memory for a while on purpose, to notice later uses
   CHECK(test::resident_kib(p.pid()) < memory + 2048);
+#endif
   for (const pid_t child : p.children()) CHECK(test::process_state(child) != 'Z');
   CHECK(p.children().size() == 3);
 }
