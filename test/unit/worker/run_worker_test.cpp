@@ -303,7 +303,7 @@ TEST_CASE("a worker whose primary is gone does not wait for clients for long", "
   primary.vanish();
   CHECK(primary.exit_code() == 0); // although the client never ends its side
   const auto took = std::chrono::steady_clock::now() - begin;
-  CHECK(took >= limits::orphan_grace);
+  CHECK(took >= limits::drain_linger);
   CHECK(took < limits::linger);
 }
 
