@@ -98,10 +98,11 @@ void ledger_writer::served(std::uint64_t so_far) noexcept { publish(header_->ser
 
 void ledger_writer::beat(std::uint64_t lag_us, std::uint64_t rss_bytes,
                          std::uint32_t connections) noexcept {
-  publish(header_->lag_us, lag_us);
-  publish(header_->rss_bytes, rss_bytes);
-  publish(header_->connections, connections);
-  add<std::uint64_t>(header_->beat, 1);
+  ledger_health& health = header_->health;
+  publish(health.lag_us, lag_us);
+  publish(health.rss_bytes, rss_bytes);
+  publish(health.connections, connections);
+  add<std::uint64_t>(health.beats, 1);
 }
 
 } // namespace coppice

@@ -21,6 +21,16 @@
 
 namespace coppice {
 
+/// How the worker is: written once a second by its main loop (limits::heartbeat), so that a loop
+/// that stands still is seen to. All zero: it has not beaten yet.
+struct ledger_health {
+  std::uint64_t beats = 0;       ///< heartbeats so far
+  std::uint64_t lag_us = 0;      ///< how late the last one was
+  std::uint64_t rss_bytes = 0;   ///< resident memory at the last one
+  std::uint32_t connections = 0; ///< open connections at the last one
+  std::uint32_t reserved = 0;
+};
+
 /// The layout, as both sides have it. All zero: no worker has opened it yet.
 struct ledger_header {
   std::uint32_t version = 0; ///< 0, or ledger_version once a worker has opened it
@@ -28,12 +38,8 @@ struct ledger_header {
   std::uint64_t taken = 0;   ///< connections taken so far, in the order offered
   std::uint64_t handed_back =
       0; ///< connections refused so far, each counted before anything later is taken
-  std::uint64_t served = 0;      ///< exchanges finished so far
-  std::uint64_t beat = 0;        ///< heartbeats so far
-  std::uint64_t lag_us = 0;      ///< how late the last heartbeat was
-  std::uint64_t rss_bytes = 0;   ///< resident memory at the last heartbeat
-  std::uint32_t connections = 0; ///< open connections at the last heartbeat
-  std::uint32_t reserved = 0;
+  std::uint64_t served = 0; ///< exchanges finished so far
+  ledger_health health{};
 };
 
 inline constexpr std::uint32_t ledger_version = 1;
@@ -42,6 +48,7 @@ inline constexpr std::size_t ledger_size = 4096;
 
 static_assert(sizeof(ledger_header) <= ledger_size);
 static_assert(offsetof(ledger_header, taken) % sizeof(std::uint64_t) == 0);
+static_assert(offsetof(ledger_header, health) % sizeof(std::uint64_t) == 0);
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free,
               "the two sides share no lock, only words");
 

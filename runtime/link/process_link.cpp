@@ -127,7 +127,7 @@ link_progress process_link::progress() {
     log_.warn("{}: {}", options_.name, now.error().message());
     return {};
   }
-  return {now->taken, now->handed_back, now->served, now->beat};
+  return {now->taken, now->handed_back, now->served, now->health};
 }
 
 link_progress process_link::ask_for_room() {

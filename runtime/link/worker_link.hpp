@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <coppice/runtime/error.hpp>
+#include <coppice/runtime/lease/ledger.hpp>
 #include <coppice/runtime/os/child_process.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 #include <coppice/runtime/wire/control.hpp>
@@ -53,7 +54,7 @@ struct link_progress {
   std::uint64_t taken = 0;       ///< connections taken so far, in the order offered
   std::uint64_t handed_back = 0; ///< connections it refused so far; each is told by a frame, too
   std::uint64_t served = 0;      ///< exchanges finished so far
-  std::uint64_t beats = 0;       ///< heartbeats so far
+  ledger_health health{};        ///< as of its last heartbeat
 };
 
 class worker_link {

@@ -50,10 +50,10 @@ TEST_CASE("the primary reads what the worker counts", "[ledger]") {
   CHECK(now->taken == 2);
   CHECK(now->handed_back == 5);
   CHECK(now->served == 17);
-  CHECK(now->beat == 1);
-  CHECK(now->lag_us == 250);
-  CHECK(now->rss_bytes == 4096 * 100);
-  CHECK(now->connections == 3);
+  CHECK(now->health.beats == 1);
+  CHECK(now->health.lag_us == 250);
+  CHECK(now->health.rss_bytes == 4096 * 100);
+  CHECK(now->health.connections == 3);
 }
 
 TEST_CASE("a primary that asks is woken once", "[ledger]") {

@@ -364,15 +364,15 @@ TEST_CASE("hearts beat on whole seconds", "[worker]") {
   const auto client = primary.give_connection(1);
   CHECK(ask(client, "x\n", 2) == "x\n");
   const auto begin = std::chrono::steady_clock::now();
-  while (primary.ledger().read()->beat < 2) {
+  while (primary.ledger().read()->health.beats < 2) {
     REQUIRE(std::chrono::steady_clock::now() - begin < patience);
     ::poll(nullptr, 0, 5);
   }
   const auto now = primary.ledger().read();
   const auto since = std::chrono::steady_clock::now().time_since_epoch() % 1s;
   CHECK(since < 500ms);
-  CHECK(now->rss_bytes > 1024 * 1024);
-  CHECK(now->connections == 1);
+  CHECK(now->health.rss_bytes > 1024 * 1024);
+  CHECK(now->health.connections == 1);
 }
 
 TEST_CASE("an on_drain function is called once, and connections can be told by it", "[worker]") {
