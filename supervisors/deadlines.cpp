@@ -3,11 +3,16 @@
 namespace coppice {
 
 void deadlines::set(supervising::timer_token token, monotonic_time due) {
-  if (token.child >= by_child_.size()) by_child_.resize(token.child + 1);
-  std::optional<entry>& own = by_child_[token.child];
-  if (own) by_time_.erase(*own);
-  own = entry{due, token};
-  by_time_.insert(*own);
+  drop(token.child);
+  by_time_.insert({due, token});
+  by_child_.insert_or_assign(token.child, entry{due, token});
+}
+
+void deadlines::drop(child_key child) {
+  const auto found = by_child_.find(child);
+  if (found == by_child_.end()) return;
+  by_time_.erase(found->second);
+  by_child_.erase(found);
 }
 
 std::vector<supervising::timer_token> deadlines::take_due(monotonic_time now) {
@@ -15,8 +20,7 @@ std::vector<supervising::timer_token> deadlines::take_due(monotonic_time now) {
   std::vector<supervising::timer_token> due;
   while (!by_time_.empty() && by_time_.begin()->due <= now) {
     due.push_back(by_time_.begin()->token);
-    by_child_[due.back().child].reset();
-    by_time_.erase(by_time_.begin());
+    drop(due.back().child);
   }
   return due;
 }

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 namespace coppice {
@@ -15,6 +16,8 @@ class deadlines {
 public:
   /// Replaces the child's moment.
   void set(supervising::timer_token token, monotonic_time due);
+  /// Forgets the child's moment, if it has one.
+  void drop(child_key child);
   /// The tokens that are due at `now`, earliest first; they are forgotten.
   [[nodiscard]] std::vector<supervising::timer_token> take_due(monotonic_time now);
   /// The moment to be woken at, if a wake-up has to be set up for it; it counts as set up then.
@@ -36,7 +39,7 @@ private:
   };
 
   std::set<entry> by_time_;
-  std::vector<std::optional<entry>> by_child_;
+  std::unordered_map<child_key, entry> by_child_;
   std::set<monotonic_time> wake_ups_;
 };
 

@@ -5,9 +5,9 @@
 namespace coppice {
 
 bool restart_intensity::add(monotonic_time now) {
-  while (!restarts_.empty() && restarts_.front() < now - limit_.period) restarts_.pop_front();
+  restarts_.erase(restarts_.begin(), std::ranges::lower_bound(restarts_, now - limit_.period));
   // One more than allowed is all that anybody can ask about; older ones change no answer.
-  if (restarts_.size() > limit_.restarts) restarts_.pop_front();
+  if (restarts_.size() > limit_.restarts) restarts_.erase(restarts_.begin());
   restarts_.push_back(now);
   return restarts_.size() <= limit_.restarts;
 }

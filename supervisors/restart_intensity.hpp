@@ -5,7 +5,7 @@
 #include <coppice/supervisors/monotonic.hpp>
 
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 namespace coppice {
 
@@ -31,7 +31,7 @@ public:
 
 private:
   restart_limit limit_;
-  std::deque<monotonic_time> restarts_; // oldest first
+  std::vector<monotonic_time> restarts_; // oldest first; most children never have one
 };
 
 } // namespace coppice

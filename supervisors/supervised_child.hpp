@@ -2,6 +2,7 @@
 // All that the supervision core knows about one child. A value; only `supervision` changes it.
 
 #include <coppice/supervisors/backoff.hpp>
+#include <coppice/supervisors/child_key.hpp>
 #include <coppice/supervisors/child_spec.hpp>
 #include <coppice/supervisors/child_state.hpp>
 #include <coppice/supervisors/deaths.hpp>
@@ -13,10 +14,12 @@
 namespace coppice {
 
 struct supervised_child {
-  supervised_child(child_spec what, restart_limit limit)
-      : spec{std::move(what)},
+  supervised_child(child_key own, child_spec what, restart_limit limit)
+      : key{own},
+        spec{std::move(what)},
         own_intensity{limit} {}
 
+  child_key key;
   child_spec spec;
   child_state state = child_state::waiting;
   /// Counts up from 1; 0: never started.
@@ -26,8 +29,10 @@ struct supervised_child {
   monotonic_time ready_at{};
   /// The present incarnation has been ready.
   bool was_ready = false;
-  /// Its part of the boot is over: it has been ready once, or had ended well before.
+  /// Its part of the boot is over: it has been ready once, or is not to be started by itself.
   bool booted = false;
+  /// It goes down with its group, and is started again with it (supervision_group.cpp).
+  bool returns = false;
   /// Exceeded its own intensity, and has not made progress since (policy degrade).
   bool degraded = false;
   /// The timer that counts, 0: none; and when it is due.

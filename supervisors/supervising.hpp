@@ -1,12 +1,12 @@
 #pragma once
 // What goes into supervision::decide and what comes out: events and actions. Children are named by
-// their index in the spec, and every incarnation has a number of its own. Values; pure.
+// their key, and every incarnation has a number of its own. Values; pure.
 
+#include <coppice/supervisors/child_key.hpp>
 #include <coppice/supervisors/ending.hpp>
 #include <coppice/supervisors/monotonic.hpp>
 #include <coppice/supervisors/supervisor_report.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -17,7 +17,7 @@ namespace coppice::supervising {
 /// Names one armed timer of one child. A child has at most one that counts: arming another, or
 /// leaving the state it was armed for, makes this one stale.
 struct timer_token {
-  std::size_t child = 0;
+  child_key child = 0;
   std::uint64_t serial = 0;
   bool operator==(const timer_token&) const = default;
 };
@@ -27,13 +27,13 @@ struct timer_token {
 /// Start the children. Once, first.
 struct begin {};
 struct child_ready {
-  std::size_t child = 0;
+  child_key child = 0;
   std::uint64_t incarnation = 0;
   std::int32_t pid = 0;
 };
 /// It is gone, or could not even be started.
 struct child_ended {
-  std::size_t child = 0;
+  child_key child = 0;
   std::uint64_t incarnation = 0;
   coppice::ending ending{};
 };
@@ -55,13 +55,13 @@ using event = std::variant<begin, child_ready, child_ended, timer_due, stop_requ
 
 /// Answered by child_ready or child_ended, later, never from within.
 struct start_child {
-  std::size_t child = 0;
+  child_key child = 0;
   std::uint64_t incarnation = 0;
 };
 enum class stop_mode { shutdown, hurry, kill };
 /// Answered by child_ended.
 struct stop_child {
-  std::size_t child = 0;
+  child_key child = 0;
   stop_mode how = stop_mode::shutdown;
 };
 /// Replaces the child's timer before it. Never in the past.
@@ -75,6 +75,10 @@ struct note {
 };
 /// All children have started. At most once.
 struct report_up {};
+/// There is no such child any more; its key will not come again.
+struct forget_child {
+  child_key child = 0;
+};
 
 // One of the following three is the very last action; no child is left by then.
 
@@ -84,7 +88,7 @@ struct stopped {
 };
 /// A child could not be started at boot; those before it have been stopped.
 struct report_failed_start {
-  std::size_t child = 0;
+  std::string child_id{};
   std::string reason{};
 };
 /// The restart intensity was exceeded.
@@ -92,8 +96,8 @@ struct give_up {
   std::string reason{};
 };
 
-using action = std::variant<start_child, stop_child, arm_timer, note, report_up, stopped,
-                            report_failed_start, give_up>;
+using action = std::variant<start_child, stop_child, arm_timer, note, report_up, forget_child,
+                            stopped, report_failed_start, give_up>;
 using actions = std::vector<action>;
 
 } // namespace coppice::supervising

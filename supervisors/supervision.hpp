@@ -3,7 +3,8 @@
 // waits for nothing and reads no clock; the actor around it (supervisor.hpp) does as it says.
 //
 // - Children start in order, each when the one before is ready; or all at once (parallel_start).
-// - A child that ends is restarted by its restart type, after its backoff.
+// - A child that ends is restarted by its restart type, after its backoff: it alone, or with its
+//   group (one_for_all, rest_for_one), which goes down in reverse order and comes up in order.
 // - Too many restarts within the intensity's period end the supervisor (escalate), or keep that one
 //   child down for long (degrade).
 // - Stopping is a state: each child is asked, in reverse order, and killed when its time is over;
@@ -13,13 +14,12 @@
 // What happens to one child in which state is the table in child_state.hpp. Not thread-safe. Pure:
 // the same events with the same times and seed give the same actions.
 
-#include <coppice/supervisors/supervised_child.hpp>
+#include <coppice/supervisors/child_list.hpp>
 #include <coppice/supervisors/supervising.hpp>
 #include <coppice/supervisors/supervisor_spec.hpp>
 
 #include <deque>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,9 +48,7 @@ public:
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] const supervisor_spec& spec() const noexcept { return spec_; }
   [[nodiscard]] supervisor_state state() const noexcept { return state_; }
-  [[nodiscard]] std::span<const supervised_child> children() const noexcept { return children_; }
-  /// The child with this id, unless it has been removed.
-  [[nodiscard]] std::optional<std::size_t> index_of(std::string_view child_id) const;
+  [[nodiscard]] const child_list& children() const noexcept { return children_; }
 
 private:
   /// Why it stops, which is what it says when it has.
@@ -64,58 +62,73 @@ private:
   void on_stop();
   void on_hurry(monotonic_duration limit);
   void on_kill();
-  void happen(std::size_t index, child_event event, const ending* how = nullptr);
+  void happen(supervised_child& child, child_event event, const ending* how = nullptr);
 
-  // starting (supervision.cpp)
-  void start(std::size_t index);
-  void queue_start(std::size_t index);
+  // starting (supervision_start.cpp)
+  void start(supervised_child& child);
+  void queue_start(supervised_child& child);
   void start_next();
-  void come_up(std::size_t index);
-  void pass_boot(std::size_t index);
-  void time_out(std::size_t index);
-  void prove(std::size_t index);
+  void come_up(supervised_child& child);
+  void time_out(supervised_child& child);
+  void try_again(supervised_child& child);
+  void prove(supervised_child& child);
+  void announce_boot();
 
   // ends and restarts (supervision_restart.cpp)
-  void fail_start(std::size_t index, ending how);
-  void die(std::size_t index, const ending& how);
-  void settle(std::size_t index, const ending& how);
-  void decide_restart(std::size_t index, const ending& how, bool progress, report_context context);
-  void restart(std::size_t index, const ending& how, bool progress, report_context context);
-  void stay_ended(std::size_t index);
-  void record_death(std::size_t index, const ending& how, bool asked);
+  void fail_start(supervised_child& child, ending how);
+  void die(supervised_child& child, const ending& how);
+  void settle(supervised_child& child, const ending& how);
+  void decide_restart(supervised_child& child, const ending& how, bool progress,
+                      report_context context);
+  void restart(supervised_child& child, const ending& how, bool progress, report_context context);
+  void stay_ended(supervised_child& child);
+  void record_death(supervised_child& child, const ending& how, bool asked);
+  void report_end(const supervised_child& child, const ending& how, report_context context);
   [[nodiscard]] bool wants_restart(const child_spec& spec, const ending& how) const;
   [[nodiscard]] bool made_progress(const supervised_child& child, const ending& how) const;
+
+  // one_for_all and rest_for_one (supervision_group.cpp)
+  void restart_group(child_key first, supervised_child& dead, monotonic_duration delay);
+  void continue_group();
+  void start_group();
+  void end_in_group(supervised_child& child);
+  void drop_group();
+  [[nodiscard]] bool in_group(const supervised_child& child) const;
 
   // stopping (supervision_stop.cpp)
   void begin_stop(stop_cause cause, std::string reason);
   void continue_stop();
   void finish_stop();
-  void ask(std::size_t index);
-  void hasten(std::size_t index);
-  void tell_to_die(std::size_t index);
-  void shut_down_for_significant(std::size_t index);
+  void ask(supervised_child& child);
+  void hasten(supervised_child& child);
+  void tell_to_die(supervised_child& child);
+  void shut_down_for_significant(const supervised_child& child);
 
   // timers and reports
-  void enter(std::size_t index, child_state state);
-  void arm(std::size_t index, monotonic_time due);
+  void enter(supervised_child& child, child_state state);
+  void wait_for(supervised_child& child, monotonic_duration delay);
+  void arm(supervised_child& child, monotonic_time due);
+  void forget_removed();
   void report(supervisor_report what);
-  [[nodiscard]] supervisor_report report_about(std::size_t index, report_context context,
-                                               std::string reason) const;
+  [[nodiscard]] supervisor_report report_about(const supervised_child& child,
+                                               report_context context, std::string reason) const;
 
   std::string id_;
   supervisor_spec spec_;
-  std::vector<supervised_child> children_;
+  child_list children_;
   random_source random_;
   restart_intensity intensity_;
   supervisor_state state_ = supervisor_state::idle;
 
-  std::deque<std::size_t> queue_; // children whose turn to start has not come, in order
-  std::size_t starting_ = 0;      // children in state starting
-  std::size_t booting_ = 0;       // children that have not booted
+  std::deque<child_key> queue_;    // children whose turn to start has not come, in order
+  std::optional<child_key> group_; // it and those after it go down, to come up again together
+  std::vector<child_key> removed_; // to be forgotten once the event is answered
+  std::size_t starting_ = 0;       // children that exist and have not been ready
+  std::size_t booting_ = 0;        // children that have not booted
 
   stop_cause cause_ = stop_cause::none;
   std::string cause_text_;
-  std::size_t failed_child_ = 0;          // stop_cause::failed_boot
+  std::string failed_child_;              // its id; stop_cause::failed_boot
   std::optional<monotonic_time> stop_by_; // hurried: no deadline is later
   std::uint64_t last_timer_ = 0;
 

@@ -8,68 +8,63 @@
 namespace coppice {
 
 /// It never was ready. At boot that is a boot failure, not the beginning of a crash loop.
-void supervision::fail_start(std::size_t index, ending how) {
-  supervised_child& child = children_[index];
+void supervision::fail_start(supervised_child& child, ending how) {
   if (child.state == child_state::timing_out) {
     how.how = ending::start_failed;
     how.reason = "not ready within " + to_text(now_ - child.started_at);
   } else if (how.how != ending::start_failed) {
     how.reason += ", before it was ready";
   }
-  record_death(index, how, false);
+  record_death(child, how, false);
   // A run-once job may be done before anybody asks whether it is ready.
   const bool done = how.how == ending::well && child.spec.restart != restart_type::permanent;
   if (state_ != supervisor_state::booting || child.booted || done)
-    return decide_restart(index, how, false, report_context::start_error);
+    return decide_restart(child, how, false, report_context::start_error);
 
-  stay_ended(index);
-  report(report_about(index, report_context::start_error, how.reason));
-  failed_child_ = index;
+  stay_ended(child);
+  report(report_about(child, report_context::start_error, how.reason));
+  failed_child_ = child.spec.id;
   begin_stop(stop_cause::failed_boot, how.reason);
 }
 
-void supervision::die(std::size_t index, const ending& how) {
-  record_death(index, how, false);
-  decide_restart(index, how, made_progress(children_[index], how),
-                 report_context::child_terminated);
+void supervision::die(supervised_child& child, const ending& how) {
+  record_death(child, how, false);
+  decide_restart(child, how, made_progress(child, how), report_context::child_terminated);
 }
 
 /// The end that was asked for; whatever it looked like, it counts as well.
-void supervision::settle(std::size_t index, const ending& how) {
-  const supervised_child& child = children_[index];
-  record_death(index, how, true);
+void supervision::settle(supervised_child& child, const ending& how) {
+  record_death(child, how, true);
   const bool killed_late =
       child.state == child_state::killing && !shutdown_of(child.spec).is_brutal();
   if (killed_late || how.how != ending::well)
-    report(report_about(index, report_context::shutdown_error,
+    report(report_about(child, report_context::shutdown_error,
                         killed_late ? "killed: " + how.reason : how.reason));
-  stay_ended(index);
+  if (in_group(child)) return end_in_group(child);
+  stay_ended(child);
   if (state_ == supervisor_state::stopping) continue_stop();
 }
 
-void supervision::decide_restart(std::size_t index, const ending& how, bool progress,
+void supervision::decide_restart(supervised_child& child, const ending& how, bool progress,
                                  report_context context) {
   if (state_ == supervisor_state::stopping) { // it ended just before it was asked to
-    stay_ended(index);
+    stay_ended(child);
     return continue_stop();
   }
-  if (wants_restart(children_[index].spec, how)) return restart(index, how, progress, context);
+  if (in_group(child)) { // the same
+    report_end(child, how, context);
+    return end_in_group(child);
+  }
+  if (wants_restart(child.spec, how)) return restart(child, how, progress, context);
 
-  supervisor_report ended = report_about(index, context, how.reason);
-  ended.uptime = children_[index].deaths.last().uptime;
-  ended.well = how.how == ending::well;
-  report(std::move(ended));
-  stay_ended(index);
-  pass_boot(index);
-  if (children_[index].spec.significant) shut_down_for_significant(index);
-  if (state_ == supervisor_state::stopping) return;
-  start_next();
+  report_end(child, how, context);
+  stay_ended(child);
+  if (child.spec.significant) shut_down_for_significant(child);
 }
 
-/// Who is started anew because of this death, and when. Under one_for_one nobody else is touched.
-void supervision::restart(std::size_t index, const ending& how, bool progress,
+/// Who is started anew because of this death, and when.
+void supervision::restart(supervised_child& child, const ending& how, bool progress,
                           report_context context) {
-  supervised_child& child = children_[index];
   const bool per_slot = spec_.on_exceeded == exceeded_policy::degrade;
   restart_intensity& intensity = per_slot ? child.own_intensity : intensity_;
   const bool within = (per_slot && progress) || intensity.add(now_);
@@ -83,14 +78,14 @@ void supervision::restart(std::size_t index, const ending& how, bool progress,
     }
   }
 
-  supervisor_report restarted = report_about(index, context, how.reason);
+  supervisor_report restarted = report_about(child, context, how.reason);
   restarted.uptime = child.deaths.last().uptime;
   restarted.well = how.how == ending::well;
   restarted.count = {intensity.count(now_), intensity.limit().restarts, intensity.limit().period};
 
   if (!within && !per_slot) {
     report(std::move(restarted));
-    stay_ended(index);
+    stay_ended(child);
     return begin_stop(stop_cause::intensity,
                       fmt::format("more than {} restarts in {}, the last because {} ended: {}",
                                   intensity.limit().restarts, to_text(intensity.limit().period),
@@ -102,15 +97,16 @@ void supervision::restart(std::size_t index, const ending& how, bool progress,
   child.deaths.note_restart(delay);
   switch (spec_.strategy) {
   case restart_strategy::one_for_one:
-    if (delay <= monotonic_duration::zero()) {
-      queue_start(index);
-    } else {
-      enter(index, child_state::backing_off);
-      arm(index, now_ + delay);
-    }
-    break;
+    if (delay <= monotonic_duration::zero())
+      queue_start(child);
+    else
+      wait_for(child, delay);
+    return;
+  case restart_strategy::one_for_all:
+    return restart_group((*children_.begin()).key, child, delay);
+  case restart_strategy::rest_for_one:
+    return restart_group(child.key, child, delay);
   }
-  start_next(); // this one no longer is starting
 }
 
 bool supervision::wants_restart(const child_spec& spec, const ending& how) const {
@@ -131,14 +127,12 @@ bool supervision::made_progress(const supervised_child& child, const ending& how
 }
 
 /// Nothing of it exists, and it will not be started by itself again.
-void supervision::stay_ended(std::size_t index) {
-  const supervised_child& child = children_[index];
+void supervision::stay_ended(supervised_child& child) {
   const bool forget = child.spec.restart == restart_type::temporary && child.incarnation > 0;
-  enter(index, forget ? child_state::removed : child_state::down);
+  enter(child, forget ? child_state::removed : child_state::down);
 }
 
-void supervision::record_death(std::size_t index, const ending& how, bool asked) {
-  supervised_child& child = children_[index];
+void supervision::record_death(supervised_child& child, const ending& how, bool asked) {
   death one{.when = now_,
             .incarnation = child.incarnation,
             .ending = how,
@@ -148,6 +142,15 @@ void supervision::record_death(std::size_t index, const ending& how, bool asked)
   if (one.ending.pid == 0) one.ending.pid = child.pid;
   child.pid = one.ending.pid; // the reports about this end name it
   child.deaths.add(std::move(one));
+}
+
+/// An end that nobody asked for and that no restart of its own follows.
+void supervision::report_end(const supervised_child& child, const ending& how,
+                             report_context context) {
+  supervisor_report ended = report_about(child, context, how.reason);
+  ended.uptime = child.deaths.last().uptime;
+  ended.well = how.how == ending::well;
+  report(std::move(ended));
 }
 
 } // namespace coppice

@@ -23,13 +23,15 @@ void supervision::on_hurry(monotonic_duration limit) {
   const monotonic_time by = now_ + limit;
   stop_by_ = stop_by_ ? std::min(*stop_by_, by) : by;
   if (state_ != supervisor_state::stopping) return on_stop();
-  for (std::size_t i = children_.size(); i-- > 0;)
-    if (children_[i].state == child_state::stopping) happen(i, child_event::hurry);
+  for (supervised_child& child : children_.all() | std::views::reverse)
+    if (child.state == child_state::stopping) happen(child, child_event::hurry);
 }
 
 void supervision::on_kill() {
   stop_by_ = now_;
-  for (std::size_t i = children_.size(); i-- > 0;) happen(i, child_event::kill);
+  drop_group();
+  for (supervised_child& child : children_.all() | std::views::reverse)
+    happen(child, child_event::kill);
   if (state_ != supervisor_state::stopping) on_stop();
 }
 
@@ -39,20 +41,21 @@ void supervision::begin_stop(stop_cause cause, std::string reason) {
   cause_text_ = std::move(reason);
   state_ = supervisor_state::stopping;
   queue_.clear();
+  drop_group();
   if (cause != stop_cause::asked)
     report({.supervisor = id_, .context = report_context::shutdown, .reason = cause_text_});
-  for (std::size_t i = 0; i < children_.size(); ++i)
-    if (!is_alive(children_[i].state)) happen(i, child_event::stop); // drops the wish to start it
+  for (supervised_child& child : children_.all())
+    if (!is_alive(child.state)) happen(child, child_event::stop); // drops the wish to start it
   continue_stop();
 }
 
 /// In reverse order, the next one when the one before has ended; or all at once.
 void supervision::continue_stop() {
   bool any = false;
-  for (std::size_t i = children_.size(); i-- > 0;) {
-    if (!is_alive(children_[i].state)) continue;
+  for (supervised_child& child : children_.all() | std::views::reverse) {
+    if (!is_alive(child.state)) continue;
     any = true;
-    happen(i, child_event::stop);
+    happen(child, child_event::stop);
     if (!spec_.parallel_start) return;
   }
   if (!any) finish_stop();
@@ -75,34 +78,33 @@ void supervision::finish_stop() {
   }
 }
 
-void supervision::ask(std::size_t index) {
-  const shutdown_time shutdown = shutdown_of(children_[index].spec);
-  if (shutdown.is_brutal()) return tell_to_die(index);
-  enter(index, child_state::stopping);
-  out_.emplace_back(supervising::stop_child{index, stop_by_ ? supervising::stop_mode::hurry
-                                                            : supervising::stop_mode::shutdown});
+void supervision::ask(supervised_child& child) {
+  const shutdown_time shutdown = shutdown_of(child.spec);
+  if (shutdown.is_brutal()) return tell_to_die(child);
+  enter(child, child_state::stopping);
+  out_.emplace_back(supervising::stop_child{
+      child.key, stop_by_ ? supervising::stop_mode::hurry : supervising::stop_mode::shutdown});
   std::optional<monotonic_time> due = stop_by_;
   if (const auto limit = shutdown.limit())
     due = std::min(due.value_or(now_ + *limit), now_ + *limit);
-  if (due) arm(index, *due);
+  if (due) arm(child, *due);
 }
 
-void supervision::hasten(std::size_t index) {
-  const supervised_child& child = children_[index];
-  out_.emplace_back(supervising::stop_child{index, supervising::stop_mode::hurry});
-  if (child.timer == 0 || child.timer_due > *stop_by_) arm(index, *stop_by_);
+void supervision::hasten(supervised_child& child) {
+  out_.emplace_back(supervising::stop_child{child.key, supervising::stop_mode::hurry});
+  if (child.timer == 0 || child.timer_due > *stop_by_) arm(child, *stop_by_);
 }
 
-void supervision::tell_to_die(std::size_t index) {
-  enter(index, child_state::killing);
-  out_.emplace_back(supervising::stop_child{index, supervising::stop_mode::kill});
+void supervision::tell_to_die(supervised_child& child) {
+  enter(child, child_state::killing);
+  out_.emplace_back(supervising::stop_child{child.key, supervising::stop_mode::kill});
 }
 
 /// auto_shutdown: a significant child ended by itself.
-void supervision::shut_down_for_significant(std::size_t index) {
-  const auto still_there = [](const supervised_child& child) {
-    return child.spec.significant && child.state != child_state::down &&
-           child.state != child_state::removed;
+void supervision::shut_down_for_significant(const supervised_child& child) {
+  const auto still_there = [](const supervised_child& other) {
+    return other.spec.significant && other.state != child_state::down &&
+           other.state != child_state::removed;
   };
   switch (spec_.auto_shutdown) {
   case auto_shutdown_policy::never:
@@ -113,8 +115,7 @@ void supervision::shut_down_for_significant(std::size_t index) {
   case auto_shutdown_policy::any_significant:
     break;
   }
-  begin_stop(stop_cause::significant_child,
-             "significant child " + children_[index].spec.id + " ended");
+  begin_stop(stop_cause::significant_child, "significant child " + child.spec.id + " ended");
 }
 
 } // namespace coppice

@@ -63,25 +63,27 @@ void tell_to_stop(const caf::actor& whom, child_link link, stop_how how) {
 supervisor_actor::supervisor_actor(caf::event_based_actor* self, supervisor_options options)
     : self_{self},
       options_{std::move(options)},
-      core_{options_.id, options_.spec, specs_of(options_.children), options_.seed},
-      running_(options_.children.size()) {}
+      core_{options_.id, options_.spec, specs_of(options_.children), options_.seed} {
+  child_key key = 0; // the core counts them in the same way
+  for (startable& each : options_.children)
+    children_.emplace(key++, kept_child{.start = std::move(each.start), .link = each.link});
+  options_.children.clear();
+}
 
 supervisor_actor::~supervisor_actor() {
-  for (std::size_t i = 0; i < running_.size(); ++i)
-    if (running_[i].actor)
-      tell_to_stop(running_[i].actor, options_.children[i].link, stop_how::kill);
+  for (const supervised_child& each : core_.children()) {
+    const kept_child& child = children_.at(each.key);
+    if (child.actor) tell_to_stop(child.actor, child.link, stop_how::kill);
+  }
 }
 
 caf::behavior supervisor_actor::make_behavior() {
   feed(supervising::begin{});
   return {
       [this](const stop_child& m) { on_stop(m.how); },
-      [this](const child_ready& m) {
-        if (const auto index = core_.index_of(m.id))
-          feed(supervising::child_ready{*index, m.incarnation, m.pid});
-      },
+      [this](const child_ready& m) { on_ready(m); },
       [this](const child_ended& m) {
-        if (const auto index = core_.index_of(m.id)) on_ended(*index, m.incarnation, m.ending);
+        if (const auto key = core_.children().key_of(m.id)) on_ended(*key, m.incarnation, m.ending);
       },
       [this](const child_actor_gone& m) { on_gone(m); },
       [this](const wake_up& m) { on_wake_up(m); },
@@ -110,15 +112,23 @@ void supervisor_actor::on_stop(stop_how how) {
   }
 }
 
-void supervisor_actor::on_ended(std::size_t index, std::uint64_t incarnation, ending how) {
-  if (running_[index].incarnation == incarnation) running_[index].actor = nullptr;
-  feed(supervising::child_ended{index, incarnation, std::move(how)});
+void supervisor_actor::on_ready(const child_ready& said) {
+  if (const auto key = core_.children().key_of(said.id))
+    feed(supervising::child_ready{*key, said.incarnation, said.pid});
+}
+
+void supervisor_actor::on_ended(child_key key, std::uint64_t incarnation, ending how) {
+  kept_child& child = children_.at(key);
+  if (child.incarnation == incarnation) child.actor = nullptr;
+  feed(supervising::child_ended{key, incarnation, std::move(how)});
 }
 
 /// Of a child that speaks, this is the fallback: by its last word it is not expected any more.
 void supervisor_actor::on_gone(const child_actor_gone& gone) {
+  const auto child = children_.find(gone.child);
+  if (child == children_.end()) return;
   ending how{ending::abnormal, gone.reason};
-  switch (options_.children[gone.child].link) {
+  switch (child->second.link) {
   case child_link::exit:
     // As in OTP, `shutdown` is as good an end as `normal`: it is what a stopped actor's exit says.
     if (gone.reason.empty() || gone.reason == to_string(caf::exit_reason::user_shutdown))
@@ -147,12 +157,14 @@ void supervisor_actor::set_alarm(monotonic_time now) {
 // ---- actions ----------------------------------------------------------------------------------
 
 void supervisor_actor::act(const supervising::start_child& what) {
-  const startable& child = options_.children[what.child];
-  running_[what.child] = {nullptr, what.incarnation};
+  kept_child& child = children_.at(what.child);
+  const std::string& id = core_.children()[what.child].spec.id;
+  child.actor = nullptr;
+  child.incarnation = what.incarnation;
   caf::actor started;
   try {
     started = child.start({.system = &self_->system(),
-                           .id = child.spec.id,
+                           .id = id,
                            .incarnation = what.incarnation,
                            .supervisor = caf::actor_cast<caf::actor>(self_)});
   } catch (const std::exception& e) {
@@ -163,28 +175,25 @@ void supervisor_actor::act(const supervising::start_child& what) {
   if (!started) return fail_later(what.child, what.incarnation, "start gave no actor");
 
   port::watch(self_, started,
-              [child = what.child, incarnation = what.incarnation](std::string reason) {
-                return child_actor_gone{child, incarnation, std::move(reason)};
+              [key = what.child, incarnation = what.incarnation](std::string reason) {
+                return child_actor_gone{key, incarnation, std::move(reason)};
               });
-  running_[what.child].actor = std::move(started);
+  child.actor = std::move(started);
   if (child.link == child_link::exit)
-    port::mail(self_, child_ready{child.spec.id, what.incarnation})
-        .send(caf::actor_cast<caf::actor>(self_));
+    port::mail(self_, child_ready{id, what.incarnation}).send(caf::actor_cast<caf::actor>(self_));
 }
 
 /// Through the mailbox: other messages get in between two attempts that fail at once.
-void supervisor_actor::fail_later(std::size_t index, std::uint64_t incarnation,
-                                  std::string reason) {
-  port::mail(self_, child_ended{options_.children[index].spec.id,
+void supervisor_actor::fail_later(child_key key, std::uint64_t incarnation, std::string reason) {
+  port::mail(self_, child_ended{core_.children()[key].spec.id,
                                 incarnation,
                                 {ending::start_failed, std::move(reason)}})
       .send(caf::actor_cast<caf::actor>(self_));
 }
 
 void supervisor_actor::act(const supervising::stop_child& what) {
-  if (running_[what.child].actor)
-    tell_to_stop(running_[what.child].actor, options_.children[what.child].link,
-                 word_for(what.how));
+  const kept_child& child = children_.at(what.child);
+  if (child.actor) tell_to_stop(child.actor, child.link, word_for(what.how));
 }
 
 void supervisor_actor::act(const supervising::arm_timer& what) {
@@ -199,10 +208,15 @@ void supervisor_actor::act(const supervising::report_up&) {
   port::mail(self_, child_ready{options_.id, options_.incarnation}).send(options_.parent);
 }
 
+void supervisor_actor::act(const supervising::forget_child& what) {
+  deadlines_.drop(what.child);
+  children_.erase(what.child);
+}
+
 void supervisor_actor::act(const supervising::stopped& what) { end(ending::well, what.reason); }
 
 void supervisor_actor::act(const supervising::report_failed_start& what) {
-  end(ending::start_failed, options_.children[what.child].spec.id + ": " + what.reason);
+  end(ending::start_failed, what.child_id + ": " + what.reason);
 }
 
 void supervisor_actor::act(const supervising::give_up& what) {

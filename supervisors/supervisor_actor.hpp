@@ -6,14 +6,14 @@
 #include <coppice/supervisors/supervision.hpp>
 #include <coppice/supervisors/supervisor.hpp>
 
-#include <memory>
-#include <vector>
+#include <functional>
+#include <unordered_map>
 
 namespace coppice {
 
 /// To itself: the actor of a child has ended.
 struct child_actor_gone {
-  std::size_t child = 0;
+  child_key child = 0;
   std::uint64_t incarnation = 0;
   std::string reason{}; ///< empty: a normal end
 };
@@ -35,7 +35,10 @@ public:
   caf::behavior make_behavior();
 
 private:
-  struct running_child {
+  /// What the core does not know of a child: how it is started, and the actor.
+  struct kept_child {
+    std::function<caf::actor(const start_context&)> start{};
+    child_link link = child_link::messages;
     caf::actor actor{}; // empty when nothing of it exists
     std::uint64_t incarnation = 0;
   };
@@ -43,7 +46,8 @@ private:
   void feed(const supervising::event& what);
   void feed(const supervising::event& what, monotonic_time now);
   void on_stop(stop_how how);
-  void on_ended(std::size_t index, std::uint64_t incarnation, ending how);
+  void on_ready(const child_ready& said);
+  void on_ended(child_key key, std::uint64_t incarnation, ending how);
   void on_gone(const child_actor_gone& gone);
   void on_wake_up(const wake_up& wake);
   caf::response_promise on_describe();
@@ -54,21 +58,22 @@ private:
   void act(const supervising::arm_timer& what);
   void act(const supervising::note& what);
   void act(const supervising::report_up&);
+  void act(const supervising::forget_child& what);
   void act(const supervising::stopped& what);
   void act(const supervising::report_failed_start& what);
   void act(const supervising::give_up& what);
 
   void end(ending::kind how, std::string reason);
   void set_alarm(monotonic_time now);
-  void fail_later(std::size_t index, std::uint64_t incarnation, std::string reason);
+  void fail_later(child_key key, std::uint64_t incarnation, std::string reason);
   [[nodiscard]] tree_node describe_self() const;
-  [[nodiscard]] tree_node describe_child(std::size_t index) const;
+  [[nodiscard]] tree_node describe_child(const supervised_child& child) const;
 
   caf::event_based_actor* self_;
   supervisor_options options_;
   supervision core_;
   deadlines deadlines_;
-  std::vector<running_child> running_;
+  std::unordered_map<child_key, kept_child> children_;
 };
 
 } // namespace coppice

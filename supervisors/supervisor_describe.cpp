@@ -29,9 +29,8 @@ tree_node supervisor_actor::describe_self() const {
           .incarnation = options_.incarnation};
 }
 
-tree_node supervisor_actor::describe_child(std::size_t index) const {
-  const supervised_child& child = core_.children()[index];
-  const bool plain_actor = options_.children[index].link == child_link::exit;
+tree_node supervisor_actor::describe_child(const supervised_child& child) const {
+  const bool plain_actor = children_.at(child.key).link == child_link::exit;
   return {.id = child.spec.id,
           .kind = plain_actor ? "actor" : std::string{to_string(child.spec.type)},
           .state = std::string{to_string(child.state)},
@@ -45,15 +44,14 @@ caf::response_promise supervisor_actor::on_describe() {
   auto tree = std::make_shared<unfinished_tree>();
   tree->promise = self_->make_response_promise();
   tree->root = describe_self();
-  const auto children = core_.children();
-  for (std::size_t i = 0; i < children.size(); ++i) {
-    if (children[i].state == child_state::removed) continue;
+  for (const supervised_child& child : core_.children()) {
     const std::size_t place = tree->root.children.size();
-    tree->root.children.push_back(describe_child(i));
-    if (children[i].spec.type != child_type::supervisor || !running_[i].actor) continue;
+    tree->root.children.push_back(describe_child(child));
+    const caf::actor& actor = children_.at(child.key).actor;
+    if (child.spec.type != child_type::supervisor || !actor) continue;
     ++tree->missing;
     port::mail(self_, describe{})
-        .request(running_[i].actor, limits::describe_wait)
+        .request(actor, limits::describe_wait)
         .then(
             [tree, place](tree_node& below) {
               tree_node& node = tree->root.children[place];

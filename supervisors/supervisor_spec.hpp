@@ -10,17 +10,20 @@ namespace coppice {
 
 /// Whose processes are started anew when one child has died.
 enum class restart_strategy {
-  one_for_one, ///< only its own
+  one_for_one,  ///< only its own
+  one_for_all,  ///< those of all children: the rest are stopped in reverse order, then all started
+  rest_for_one, ///< its own, and those of the children that start after it, in the same way
 };
 inline constexpr auto one_for_one = restart_strategy::one_for_one;
+inline constexpr auto one_for_all = restart_strategy::one_for_all;
+inline constexpr auto rest_for_one = restart_strategy::rest_for_one;
 
 /// What happens when restarts exceed the intensity.
 enum class exceeded_policy {
   /// OTP: every restart counts, per supervisor. It stops all children and ends; its parent decides.
   escalate,
   /// Pools: only deaths without progress count, per slot. That slot stays down and is tried again
-  /// at
-  /// the backoff's max; the others serve on.
+  /// at the backoff's max; the others serve on. Hence only with one_for_one.
   degrade,
 };
 inline constexpr auto escalate = exceeded_policy::escalate;

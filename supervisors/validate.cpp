@@ -47,6 +47,11 @@ void check_supervisor(const supervisor_spec& spec, findings found) {
   else if (limit.period < milliseconds::zero())
     found.add("intensity.period", to_text(limit.period), "must not be negative");
   found.not_too_long("intensity.period", limit.period);
+  if (spec.on_exceeded == exceeded_policy::degrade &&
+      spec.strategy != restart_strategy::one_for_one)
+    found.add("on_exceeded", "degrade",
+              fmt::format("keeps one child down while the others go on, which {} does not allow",
+                          to_string(spec.strategy)));
   if (spec.parallel_start && spec.max_starting == 0)
     found.add("max_starting", "0", "nothing could ever start");
 }

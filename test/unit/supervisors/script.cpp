@@ -26,16 +26,26 @@ std::string_view verb(supervising::stop_mode how) {
 
 } // namespace
 
-std::size_t script::index(std::string_view id) const {
-  const auto children = core_->children();
-  for (std::size_t i = 0; i < children.size(); ++i)
-    if (children[i].spec.id == id) return i;
-  throw std::invalid_argument{"no child " + std::string{id}};
+child_key script::key(std::string_view id) const {
+  const auto found = ids_.find(id);
+  if (found == ids_.end()) throw std::invalid_argument{"no child " + std::string{id}};
+  return found->second;
+}
+
+const supervised_child& script::child(std::string_view id) const {
+  const supervised_child* found = core_->children().find(key(id));
+  if (!found) throw std::invalid_argument{std::string{id} + " has been removed"};
+  return *found;
+}
+
+child_state script::state(std::string_view id) const {
+  const supervised_child* found = core_->children().find(key(id));
+  return found ? found->state : child_state::removed;
 }
 
 std::string script::play(const supervising::event& what) {
   std::string said;
-  const auto name = [this](std::size_t i) { return core_->children()[i].spec.id; };
+  const auto name = [this](child_key key) { return core_->children()[key].spec.id; };
   for (const supervising::action& each : core_->decide(what, now_)) {
     std::visit(
         [&](const auto& a) {
@@ -50,16 +60,23 @@ std::string script::play(const supervising::event& what) {
             reports_.push_back(a.report);
           else if constexpr (std::is_same_v<type, supervising::report_up>)
             join(said, "up");
+          else if constexpr (std::is_same_v<type, supervising::forget_child>)
+            timers_.drop(a.child);
           else if constexpr (std::is_same_v<type, supervising::stopped>)
             join(said, "stopped");
           else if constexpr (std::is_same_v<type, supervising::report_failed_start>)
-            join(said, "failed_start " + name(a.child) + ": " + a.reason);
+            join(said, "failed_start " + a.child_id + ": " + a.reason);
           else
             join(said, "give_up");
         },
         each);
   }
+  learn_ids();
   return said;
+}
+
+void script::learn_ids() {
+  for (const supervised_child& each : core_->children()) ids_[each.spec.id] = each.key;
 }
 
 std::string script::pass(monotonic_duration length) {

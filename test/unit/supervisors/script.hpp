@@ -9,7 +9,9 @@
 #include <coppice/supervisors/deadlines.hpp>
 #include <coppice/supervisors/supervision.hpp>
 
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,15 +39,17 @@ inline constexpr backoff exact{
 class script {
 public:
   script(supervisor_spec spec, std::vector<child_spec> children, std::uint64_t seed = 1)
-      : core_{std::make_unique<supervision>("top", spec, std::move(children), seed)} {}
+      : core_{std::make_unique<supervision>("top", spec, std::move(children), seed)} {
+    learn_ids();
+  }
 
   // Each plays one event and returns what was said to it.
   std::string begin() { return play(supervising::begin{}); }
   std::string ready(std::string_view id) {
-    return play(supervising::child_ready{index(id), incarnation(id), 70});
+    return play(supervising::child_ready{key(id), incarnation(id), 70});
   }
   std::string ends(std::string_view id, ending how) {
-    return play(supervising::child_ended{index(id), incarnation(id), std::move(how)});
+    return play(supervising::child_ended{key(id), incarnation(id), std::move(how)});
   }
   std::string stop() { return play(supervising::stop_requested{}); }
   std::string hurry(monotonic_duration limit) { return play(supervising::hurry{limit}); }
@@ -58,22 +62,23 @@ public:
   void boot();
 
   [[nodiscard]] const supervision& core() const { return *core_; }
-  [[nodiscard]] const supervised_child& child(std::string_view id) const {
-    return core_->children()[index(id)];
-  }
-  [[nodiscard]] child_state state(std::string_view id) const { return child(id).state; }
+  [[nodiscard]] const supervised_child& child(std::string_view id) const;
+  /// Also of a child that has been removed.
+  [[nodiscard]] child_state state(std::string_view id) const;
   [[nodiscard]] std::uint64_t incarnation(std::string_view id) const {
     return child(id).incarnation;
   }
   [[nodiscard]] monotonic_time now() const { return now_; }
-  /// Also finds a child that has been removed.
-  [[nodiscard]] std::size_t index(std::string_view id) const;
+  [[nodiscard]] child_key key(std::string_view id) const;
   [[nodiscard]] const std::vector<supervisor_report>& reports() const { return reports_; }
   [[nodiscard]] const supervisor_report& last_report() const { return reports_.back(); }
   [[nodiscard]] const deadlines& timers() const { return timers_; }
 
 private:
+  void learn_ids();
+
   std::unique_ptr<supervision> core_;
+  std::map<std::string, child_key, std::less<>> ids_; // of removed children, too
   deadlines timers_;
   monotonic_time now_{1h};
   std::vector<supervisor_report> reports_;

@@ -11,8 +11,8 @@ simulation::simulation(supervisor_spec spec, std::vector<child_spec> children, h
     : seed_{seed},
       core_{"storm", spec, std::move(children), seed},
       habits_{h},
-      random_{seed ^ 0x9e3779b97f4a7c15U},
-      processes_(core_.children().size()) {
+      random_{seed ^ 0x9e3779b97f4a7c15U} {
+  for (const supervised_child& each : core_.children()) processes_[each.key] = {};
   feed(supervising::begin{});
 }
 
@@ -23,7 +23,7 @@ void simulation::run_until(monotonic_duration length) {
     if (!future_.empty()) next = std::min(next, future_.begin()->first);
     if (const auto timer = timers_.earliest()) next = std::min(next, *timer);
     next = std::max(next, now_);
-    for (const process& each : processes_)
+    for (const auto& [key, each] : processes_)
       if (each.ready) time_up_ += next - now_;
     now_ = next;
     if (now_ >= end) return;
@@ -39,7 +39,9 @@ void simulation::run_until(monotonic_duration length) {
 }
 
 void simulation::happen(const happening& what) {
-  process& child = processes_[what.child];
+  const auto found = processes_.find(what.child);
+  if (found == processes_.end()) return; // removed
+  process& child = found->second;
   if (what.plan != 0 && what.plan != child.plan) return;
   if (what.plan != 0) {
     if (std::holds_alternative<supervising::child_ready>(what.what)) {
@@ -57,12 +59,11 @@ void simulation::happen(const happening& what) {
   feed(what.what);
 }
 
-void simulation::plan_end(std::size_t index, monotonic_duration after, ending how) {
-  process& child = processes_[index];
+void simulation::plan_end(child_key key, monotonic_duration after, ending how) {
+  process& child = processes_.at(key);
   child.plan = ++plans_;
   how.progress = child.ready && child.progress;
-  later(after,
-        {supervising::child_ended{index, child.incarnation, std::move(how)}, index, child.plan});
+  later(after, {supervising::child_ended{key, child.incarnation, std::move(how)}, key, child.plan});
 }
 
 void simulation::feed(const supervising::event& what) {
@@ -74,10 +75,12 @@ void simulation::feed(const supervising::event& what) {
 }
 
 void simulation::act(const supervising::start_child& what) {
-  process& child = processes_[what.child];
+  process& child = processes_.at(what.child);
   require(!child.alive, "two incarnations of one child");
   require(what.incarnation == child.incarnation + 1, "incarnations do not count up by one");
   require(core_.state() != supervisor_state::stopping, "a start while stopping");
+  if (core_.spec().strategy != restart_strategy::one_for_one && !core_.spec().parallel_start)
+    require(!any_alive_after(what.child), "started before what depends on it had ended");
   child = {.alive = true,
            .incarnation = what.incarnation,
            .plan = ++plans_,
@@ -92,7 +95,7 @@ void simulation::act(const supervising::start_child& what) {
 }
 
 void simulation::act(const supervising::stop_child& what) {
-  process& child = processes_[what.child];
+  process& child = processes_.at(what.child);
   require(child.alive || core_.children()[what.child].state != child_state::up,
           "a stop for nothing");
   require(!child.killed, "a word to a child that has been killed");
@@ -101,10 +104,8 @@ void simulation::act(const supervising::stop_child& what) {
     plan_end(what.child, within({0ms, 2ms}), {ending::abnormal, "SIGKILL"});
     return;
   }
-  if (!core_.spec().parallel_start) {
-    for (std::size_t later_one = what.child + 1; later_one < processes_.size(); ++later_one)
-      require(!processes_[later_one].alive, "not stopped in reverse order");
-  }
+  if (!core_.spec().parallel_start)
+    require(!any_alive_after(what.child), "not stopped in reverse order");
   if (std::exchange(child.asked, true)) return;
   if (!child.stubborn)
     plan_end(what.child, within(habits_.stop), {ending::well, "exit code 0"});
@@ -116,19 +117,29 @@ void simulation::act(const supervising::arm_timer& what) { timers_.set(what.toke
 
 void simulation::act(const supervising::report_up&) { require(++ups_ == 1, "up twice"); }
 
+void simulation::act(const supervising::forget_child& what) {
+  require(!processes_.at(what.child).alive, "forgotten alive");
+  processes_.erase(what.child);
+  timers_.drop(what.child);
+}
+
+bool simulation::any_alive_after(child_key key) const {
+  return std::any_of(processes_.upper_bound(key), processes_.end(),
+                     [](const auto& each) { return each.second.alive; });
+}
+
 void simulation::say(std::string word) {
   final_word_ = std::move(word);
-  for (const process& each : processes_) require(!each.alive, "ended with a child alive");
+  for (const auto& [key, each] : processes_) require(!each.alive, "ended with a child alive");
 }
 
 /// What must hold at every moment, whatever happens.
 void simulation::check() {
   std::size_t starting = 0;
-  for (std::size_t i = 0; i < processes_.size(); ++i) {
-    const supervised_child& child = core_.children()[i];
-    const process& real = processes_[i];
+  for (const supervised_child& child : core_.children()) {
+    const process& real = processes_.at(child.key);
     if (real.alive) require(is_alive(child.state), "lives and is thought dead", &child);
-    if (child.state == child_state::starting) ++starting;
+    if (child.state == child_state::starting || child.state == child_state::timing_out) ++starting;
     if (child.state == child_state::backing_off)
       require(child.timer != 0, "backs off for ever", &child);
     if (child.state == child_state::starting && ready_timeout_of(child.spec))

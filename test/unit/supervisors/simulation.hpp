@@ -66,7 +66,7 @@ private:
   };
   struct happening {
     supervising::event what;
-    std::size_t child = 0;
+    child_key child = 0;
     std::uint64_t plan = 0; // 0: happens whatever else does
   };
 
@@ -76,17 +76,19 @@ private:
   void act(const supervising::arm_timer& what);
   void act(const supervising::note&) {}
   void act(const supervising::report_up&);
+  void act(const supervising::forget_child& what);
   void act(const supervising::stopped&) { say("stopped"); }
   void act(const supervising::report_failed_start&) { say("failed_start"); }
   void act(const supervising::give_up&) { say("give_up"); }
 
   void happen(const happening& what);
-  void plan_end(std::size_t index, monotonic_duration after, ending how);
+  void plan_end(child_key key, monotonic_duration after, ending how);
   void later(monotonic_duration after, happening what) {
     future_.emplace(now_ + after, std::move(what));
   }
   void say(std::string word);
   void check();
+  [[nodiscard]] bool any_alive_after(child_key key) const;
   /// Throws `what`, with the child it is about if there is one.
   void require(bool holds, const char* what, const supervised_child* who = nullptr) const;
   [[nodiscard]] monotonic_duration within(span_of_time span);
@@ -98,14 +100,12 @@ private:
   random_source random_;
   deadlines timers_;
   std::multimap<monotonic_time, happening> future_;
-  std::vector<process> processes_;
+  std::map<child_key, process> processes_;
   monotonic_time begin_{1h};
   monotonic_time now_{1h};
   std::uint64_t plans_ = 0;
   std::uint64_t faults_ = 0;
   unsigned ups_ = 0;
-  std::size_t last_asked_ = 0;
-  bool stopping_ = false;
   monotonic_duration time_up_{};
   std::string final_word_;
 };

@@ -166,8 +166,8 @@ TEST_CASE("ends that are not followed by a restart do not count") {
   CHECK(s.ends("a", abnormal()) == "");
   CHECK(s.ends("b", well()) == "");
   CHECK(s.core().state() == supervisor_state::running);
-  CHECK_FALSE(s.core().index_of("a")); // forgotten
-  CHECK(s.core().index_of("b"));       // kept
+  CHECK_FALSE(s.core().children().key_of("a")); // forgotten
+  CHECK(s.core().children().key_of("b"));       // kept
 }
 
 TEST_CASE("a slow start does not hold up somebody else's restart") {

@@ -13,7 +13,8 @@ struct storm {
   explicit storm(std::uint64_t seed) : random{seed} {
     spec.parallel_start = one_in(2);
     spec.max_starting = static_cast<unsigned>(1 + below(4));
-    spec.on_exceeded = one_in(2) ? degrade : escalate;
+    spec.strategy = one_in(3) ? one_for_all : one_in(2) ? rest_for_one : one_for_one;
+    spec.on_exceeded = spec.strategy == one_for_one && one_in(2) ? degrade : escalate;
     spec.intensity = {static_cast<unsigned>(below(200)),
                       std::chrono::milliseconds{1 + below(20'000)}};
     for (std::uint64_t i = 0, n = 1 + below(9); i < n; ++i) {

@@ -57,6 +57,13 @@ TEST_CASE("every wrong field of a child is named with its value") {
         "child \"a\": backoff.stable_after = 0 s: must be positive");
 }
 
+TEST_CASE("degrade is for one_for_one alone") {
+  CHECK(only(supervisor_spec{.strategy = one_for_all, .on_exceeded = degrade}) ==
+        "supervisor: on_exceeded = degrade: keeps one child down while the others go on, which"
+        " one_for_all does not allow");
+  CHECK(validate(supervisor_spec{.strategy = rest_for_one}, {}).empty());
+}
+
 TEST_CASE("brutal_kill, infinity and backoff::none are valid") {
   const std::vector children{
       child_spec{.id = "a", .shutdown = brutal_kill, .backoff = backoff::none},
