@@ -92,7 +92,23 @@ inline constexpr auto closing_stall = 30s;
 /// How late the deadline of a connection may be noticed: one sweep looks at all of them.
 inline constexpr auto deadline_sweep = 100ms;
 
+/// Connections under protection that one worker holds at once; further ones are served without.
+inline constexpr std::size_t lease_slots = 16 * 1024;
+/// Unconsumed input of such a connection that its ledger keeps, and how much of the journal must be
+/// free for one receive. An exchange with more is streaming: its worker's death ends it.
+inline constexpr std::size_t lease_input = 16 * 1024;
+inline constexpr std::size_t lease_receive = 2 * 1024;
+/// Bytes of a slot's stage that keep their memory when the connection is over.
+inline constexpr std::size_t lease_kept = 16 * 1024;
+/// Workers that may die over one exchange, its handler on the CPU, before it is poison; by SIGKILL,
+/// which may be anybody's doing, more of them.
+inline constexpr std::uint32_t poison_crashes = 2;
+inline constexpr std::uint32_t poison_kills = 8;
+/// Workers that one exchange in progress may be taken from, whoever's fault it is.
+inline constexpr std::uint32_t max_moves = 64;
+
 static_assert(accept_batch <= waiting_connections);
+static_assert(lease_input <= connection_input);
 static_assert(connection_receive <= connection_input);
 static_assert(connection_staged <= connection_output);
 

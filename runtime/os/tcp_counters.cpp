@@ -20,9 +20,15 @@ namespace {
 // The kernel's TCP states (include/net/tcp_states.h) that are reached by the peer's FIN. CLOSE is
 // where a connection ends that both sides have closed; a reset leads there, too, and takes all that
 // could be counted with it.
+constexpr unsigned fin_wait1 = 4, fin_wait2 = 5, time_wait = 6, closed = 7, close_wait = 8,
+                   last_ack = 9, closing = 11;
 constexpr bool after_fin(unsigned state) {
-  constexpr unsigned time_wait = 6, close = 7, close_wait = 8, last_ack = 9, closing = 11;
-  return state == time_wait || state == close || state == close_wait || state == last_ack ||
+  return state == time_wait || state == closed || state == close_wait || state == last_ack ||
+         state == closing;
+}
+/// Reached by our own FIN; at `closed` nothing is counted any more.
+constexpr bool after_our_fin(unsigned state) {
+  return state == fin_wait1 || state == fin_wait2 || state == time_wait || state == last_ack ||
          state == closing;
 }
 
@@ -63,6 +69,8 @@ result<tcp_counters> read_tcp_counters(int fd) {
       now.bytes_received = after.tcpi_bytes_received;
       now.bytes_acked = after.tcpi_bytes_acked;
       now.fin_received = after_fin(after.tcpi_state);
+      now.fin_sent = after_our_fin(after.tcpi_state);
+      now.over = after.tcpi_state == time_wait || after.tcpi_state == closed;
       return now;
     }
     before = after;

@@ -17,14 +17,16 @@ struct tcp_counters {
   int unread = 0;            ///< received, and not yet taken out by recv (FIONREAD)
   int unsent = 0;            ///< handed over by send, and not yet acknowledged (SIOCOUTQ)
   bool fin_received = false; ///< the peer has ended its direction
+  bool fin_sent = false;     ///< we have ended ours
+  bool over = false;         ///< both have, or it was reset: the counts may have gone, too
 
   /// Bytes that recv has taken out of the connection.
   [[nodiscard]] std::uint64_t taken() const noexcept {
     return bytes_received - (fin_received ? 1 : 0) - static_cast<std::uint64_t>(unread);
   }
-  /// Bytes that send has put into it. Holds until our own FIN is sent.
+  /// Bytes that send has put into it. Our FIN counts as one, acknowledged or not.
   [[nodiscard]] std::uint64_t written() const noexcept {
-    return bytes_acked + static_cast<std::uint64_t>(unsent);
+    return bytes_acked + static_cast<std::uint64_t>(unsent) - (fin_sent ? 1 : 0);
   }
 };
 

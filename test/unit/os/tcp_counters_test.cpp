@@ -111,4 +111,22 @@ TEST_CASE("a descriptor that is no TCP connection is an error") {
   CHECK(seen.error().verb == "read TCP counters of");
 }
 
+TEST_CASE("our own FIN is not counted as written, before and after it is acknowledged") {
+  const loopback it;
+  REQUIRE(send_some(it.server.get(), 500) == 500);
+  CHECK_FALSE(read_tcp_counters(it.server.get())->fin_sent);
+  REQUIRE(::shutdown(it.server.get(), SHUT_WR) == 0);
+  const auto at_once = *read_tcp_counters(it.server.get());
+  CHECK(at_once.fin_sent);
+  CHECK(at_once.written() == 500);
+  CHECK_FALSE(at_once.over);
+  take(it.client.get(), 500);
+  char byte = 0;
+  REQUIRE(::recv(it.client.get(), &byte, 1, 0) == 0); // the FIN is there
+  CHECK(read_tcp_counters(it.server.get())->written() == 500);
+  REQUIRE(::shutdown(it.client.get(), SHUT_WR) == 0);
+  REQUIRE(test::readable_within(it.server.get(), test::patience));
+  CHECK(read_tcp_counters(it.server.get())->over);
+}
+
 } // namespace coppice::os
