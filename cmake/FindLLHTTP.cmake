@@ -14,6 +14,7 @@ if(LLHTTP_INCLUDE_DIR AND EXISTS "${LLHTTP_INCLUDE_DIR}/llhttp.c")
     list(APPEND LLHTTP_SOURCES "${LLHTTP_INCLUDE_DIR}/${source}")
   endforeach()
   set(llhttp_code LLHTTP_SOURCES)
+  unset(LLHTTP_LIBRARY CACHE) # not found by an earlier run, before the sources were there
 else()
   find_library(LLHTTP_LIBRARY llhttp)
   set(llhttp_code LLHTTP_LIBRARY)
