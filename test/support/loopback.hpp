@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string>
 #include <string_view>
@@ -49,6 +50,10 @@ inline os::unique_fd connect_to(const endpoint& where, int receive_buffer = 0) {
   address.sin_family = AF_INET;
   address.sin_port = htons(where.port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  // Small writes go out at once: with Nagle's algorithm the second of two would wait for the
+  // acknowledgement of the first, which the server's side delays by 40 ms (tcp(7)).
+  const int yes = 1;
+  ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   REQUIRE(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   return client;
 }
