@@ -88,7 +88,10 @@ private:
     auto& started = *zygote;
     spawner_ = std::move(zygote);
     started.start([this](result<void> ready) {
-      if (ready) return start_with(std::move(spawner_));
+      if (ready) {
+        zygotes_ = static_cast<zygote_spawner*>(spawner_.get());
+        return start_with(std::move(spawner_));
+      }
       log_.warn("{}; workers are executed one by one instead", ready.error().message());
       start_with(exec());
     });
@@ -122,6 +125,7 @@ private:
     auto picture = to_text(tree);
     while (picture.ends_with('\n')) picture.pop_back();
     log_.info("ready: {} workers in {:.1f} ms\n{}", workers, took.count(), picture);
+    if (zygotes_) zygotes_->keep_spares(1); // not earlier: the boot has the processors first
     if (spec_.on_ready) spec_.on_ready({::getpid(), endpoints(), workers});
   }
 
@@ -149,6 +153,7 @@ private:
   // What the tree stands on goes after the tree: the actors first of all.
   group_grounds groups_;
   std::unique_ptr<spawner> spawner_;
+  zygote_spawner* zygotes_ = nullptr; ///< the same, if it is one
   actor_loop actors_;
   caf::actor actor_;
 };

@@ -9,6 +9,7 @@
 #include <coppice/runtime/spawn/zygote.hpp>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <optional>
 
@@ -20,9 +21,10 @@ constexpr int exit_bad_spec = 2;
 
 std::vector<std::string> arguments(int argc, char** argv) { return {argv, argv + argc}; }
 
-int run_group(const service_spec& spec, worker_boot boot) {
+int run_group(const service_spec& spec, const std::vector<numbered_group>& groups,
+              worker_boot boot) {
   const auto log = make_stderr_logger(boot.name, spec.verbosity);
-  for (const auto& numbered : number_groups(spec))
+  for (const auto& numbered : groups)
     if (numbered.group->name == boot.group)
       return run_worker(std::move(boot), numbered.group->body, *log);
   log->error("this program has no pool or agent called '{}'", boot.group);
@@ -31,9 +33,11 @@ int run_group(const service_spec& spec, worker_boot boot) {
 
 int run_as_zygote(const service_spec& spec, os::process_title& title) {
   const auto log = make_stderr_logger("zygote", spec.verbosity);
+  const auto groups = number_groups(spec); // once for all workers, as the time zone's file is read
+  ::tzset();
   return run_zygote(
-      *log, title, [&](worker_boot boot) { return run_group(spec, std::move(boot)); },
-      spec.preload);
+      *log, title, [&](worker_boot boot) { return run_group(spec, groups, std::move(boot)); },
+      spec.preload, [&] { rehearse_worker(*make_stderr_logger("spare", spec.verbosity)); });
 }
 
 int run_as_worker(const service_spec& spec, os::process_title& title) {
@@ -42,8 +46,8 @@ int run_as_worker(const service_spec& spec, os::process_title& title) {
     make_stderr_logger("worker", spec.verbosity)->error("{}", boot.error().message());
     return exit_failed;
   }
-  title.set(title_of(*boot));
-  return run_group(spec, std::move(*boot));
+  title.set(title_of(boot->name));
+  return run_group(spec, number_groups(spec), std::move(*boot));
 }
 
 int run_as_primary(service_spec spec, std::vector<std::string> argv) {

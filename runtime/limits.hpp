@@ -121,6 +121,12 @@ inline constexpr std::size_t spawn_queue = 16 * 1024;
 /// How long a draining worker waits for the client of a closed connection to close, too: everybody
 /// waits for it then.
 inline constexpr auto drain_linger = 500ms;
+/// Spares of one zygote: forked processes that wait to become workers.
+inline constexpr unsigned spares = 64;
+/// How long the replacement of a spare that became a worker waits: that worker starts first. And of
+/// one that could not be made, or was killed.
+inline constexpr auto spare_rest = 2ms;
+inline constexpr auto spare_rest_after_failure = 1000ms;
 /// How long a new zygote may take to say hello (it runs the spec's preload).
 inline constexpr auto zygote_start = 60s;
 /// How long a zygote may take to answer the spawn that it is at; then it is killed and replaced.

@@ -61,6 +61,11 @@ process_watcher::process_watcher(asio::io_context& loop, child_process child, ex
 
 process_watcher::~process_watcher() { state_->stop(); }
 
+child_process process_watcher::release() {
+  state_->stop();
+  return std::move(state_->child);
+}
+
 child_process& process_watcher::process() noexcept { return state_->child; }
 
 } // namespace coppice::os

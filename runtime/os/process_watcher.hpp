@@ -23,6 +23,9 @@ public:
 
   [[nodiscard]] child_process& process() noexcept;
 
+  /// Stops the watch and gives the child away. Not after `on_exit` was called.
+  [[nodiscard]] child_process release();
+
 private:
   struct state;
   std::shared_ptr<state> state_;

@@ -3,15 +3,20 @@
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/os/fd_table.hpp>
 #include <coppice/runtime/os/orphan_guard.hpp>
+#include <coppice/runtime/os/signal_source.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <poll.h>
+#include <string_view>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace coppice {
 namespace {
@@ -20,15 +25,15 @@ struct ordered_fds {
   os::unique_fd control, data, ledger, in, out, err;
 };
 
-ordered_fds sort_out(spawn_order& order) {
+ordered_fds sort_out(const wire::spawn& what, std::vector<os::unique_fd>& fds) {
   ordered_fds sorted;
   const std::array places{
       std::pair{wire::spawn_control, &sorted.control}, std::pair{wire::spawn_data, &sorted.data},
       std::pair{wire::spawn_ledger, &sorted.ledger},   std::pair{wire::spawn_in, &sorted.in},
       std::pair{wire::spawn_out, &sorted.out},         std::pair{wire::spawn_err, &sorted.err}};
-  auto next = order.fds.begin();
+  auto next = fds.begin();
   for (const auto& [bit, place] : places)
-    if ((order.what.fds & bit) != 0 && next != order.fds.end()) *place = std::move(*next++);
+    if ((what.fds & bit) != 0 && next != fds.end()) *place = std::move(*next++);
   return sorted;
 }
 
@@ -60,33 +65,84 @@ int run_body(logger& log, const std::string& name, const worker_main& body, work
   return 1;
 }
 
-} // namespace
+void guard(const forked_parts& parts, std::string_view name, pid_t primary) {
+  if (auto guarded = os::die_with_parent(primary, limits::orphan_grace); !guarded) {
+    parts.log.error("{}: {}", name, guarded.error().message());
+    end_worker(1);
+  }
+}
 
-void become_worker(logger& log, os::process_title& title, const worker_main& body,
-                   spawn_order order, pid_t primary) {
-  ::setsid(); // cannot fail: a new process leads no group
-  auto own = sort_out(order);
+[[noreturn]] void carry_out(const forked_parts& parts, wire::spawn what,
+                            std::vector<os::unique_fd> fds, pid_t primary) {
+  auto own = sort_out(what, fds);
   if (!put_at(own.in, STDIN_FILENO) || !put_at(own.out, STDOUT_FILENO) ||
       !put_at(own.err, STDERR_FILENO)) {
     const std::error_code why{errno, std::system_category()};
-    log.error("{}: set descriptors 0, 1, 2: {}", order.what.name, why.message());
+    parts.log.error("{}: set descriptors 0, 1, 2: {}", what.name, why.message());
     end_worker(1);
   }
   own.in.reset();
   own.out.reset();
   own.err.reset();
   close_what_is_not(own);
-  if (auto guarded = os::die_with_parent(primary, limits::orphan_grace); !guarded) {
-    log.error("{}: {}", order.what.name, guarded.error().message());
+  const std::string name = what.name;
+  worker_boot boot{
+      std::move(what.group),  std::move(what.name), what.worker_id,        what.incarnation,
+      std::move(own.control), std::move(own.data),  std::move(own.ledger), primary};
+  end_worker(run_body(parts.log, name, parts.body, std::move(boot)));
+}
+
+bool has_come(const os::unique_fd& letter) {
+  pollfd waiting{letter.get(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0;
+}
+
+void rehearse(const forked_parts& parts) {
+  if (!parts.rehearse) return;
+  try {
+    parts.rehearse();
+  } catch (const std::exception& thrown) { // the worker would say the same, with its name
+    parts.log.debug("a spare's rehearsal: {}", thrown.what());
+  }
+  os::reset_signals();
+}
+
+} // namespace
+
+void become_worker(const forked_parts& parts, received_order order, pid_t primary) {
+  auto& what = std::get<wire::spawn>(order.what);
+  // Before setsid: who leads a session and is called a zygote is one.
+  parts.title.set(title_of(what.name));
+  ::setsid(); // cannot fail: a new process leads no group
+  guard(parts, what.name, primary);
+  carry_out(parts, std::move(what), std::move(order.fds), primary);
+}
+
+void become_spare(const forked_parts& parts, os::unique_fd letter, pid_t primary) {
+  parts.title.set(title_of("spare"));
+  ::setsid();
+  std::array keep{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, letter.get()};
+  std::sort(keep.begin(), keep.end());
+  os::close_all_but(keep);
+  std::vector<std::byte> packet(limits::control_packet);
+  if (!has_come(letter)) rehearse(parts); // it is wanted already otherwise
+  guard(parts, "spare", primary);         // after the rehearsal, which resets its handler
+  auto order = await_order(letter.get(), packet);
+  if (!order) {
+    if (order.error().reason == "closed") end_worker(0);
+    parts.log.error("spare: {}", order.error().message());
     end_worker(1);
   }
-  const std::string name = order.what.name;
-  worker_boot boot{std::move(order.what.group), std::move(order.what.name),
-                   order.what.worker_id,        order.what.incarnation,
-                   std::move(own.control),      std::move(own.data),
-                   std::move(own.ledger),       primary};
-  title.set(title_of(boot));
-  end_worker(run_body(log, name, body, std::move(boot)));
+  auto* what = std::get_if<wire::spawn>(&order->what);
+  if (what == nullptr || !order->whole) {
+    parts.log.error("spare: {}", what == nullptr
+                                     ? "an order that is no spawn"
+                                     : what->name + ": descriptors were lost on the way to it");
+    end_worker(1);
+  }
+  letter.reset();
+  parts.title.set(title_of(what->name));
+  carry_out(parts, std::move(*what), std::move(order->fds), primary);
 }
 
 } // namespace coppice

@@ -22,7 +22,7 @@ result<os::unique_fd> take_over(int number, const char* what) {
 
 } // namespace
 
-std::string title_of(const worker_boot& boot) { return "coppice: " + boot.name; }
+std::string title_of(std::string_view name) { return "coppice: " + std::string{name}; }
 
 result<worker_boot> boot_exec_worker() {
   const auto text = os::take_environment(boot::worker);

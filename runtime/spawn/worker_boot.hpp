@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 
 namespace coppice {
@@ -28,7 +29,7 @@ struct worker_boot {
 using worker_main = std::function<int(worker_boot)>;
 
 /// "coppice: web/2"
-[[nodiscard]] std::string title_of(const worker_boot& boot);
+[[nodiscard]] std::string title_of(std::string_view name);
 
 /// The boot of a process whose role is worker: it came by exec. Reads COPPICE_WORKER (taken out of
 /// the environment) and takes over the descriptors; resets signals and sets the orphan guard. Call

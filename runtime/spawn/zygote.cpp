@@ -9,14 +9,17 @@
 #include <coppice/runtime/spawn/boot_letter.hpp>
 #include <coppice/runtime/spawn/fork_worker.hpp>
 #include <coppice/runtime/spawn/forked_worker.hpp>
+#include <coppice/runtime/spawn/spawn_order.hpp>
 #include <coppice/runtime/wire/control.hpp>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
+#include <string_view>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
@@ -25,8 +28,6 @@
 
 namespace coppice {
 namespace {
-
-failure closed_channel() { return failure_because("receive", "zygote channel", "closed"); }
 
 struct zygote_letter {
   pid_t primary = 0;
@@ -57,11 +58,8 @@ std::uint32_t count_threads() {
 
 class zygote {
 public:
-  zygote(logger& log, os::process_title& title, const worker_main& body, zygote_letter letter,
-         os::unique_fd channel, birth_register births)
-      : log_{log},
-        title_{title},
-        body_{body},
+  zygote(forked_parts parts, zygote_letter letter, os::unique_fd channel, birth_register births)
+      : parts_{parts},
         letter_{letter},
         channel_{std::move(channel)},
         births_{std::move(births)},
@@ -77,19 +75,19 @@ public:
     if (!send(wire::encode_control(hello, out_))) return 1;
     if (!hello.error.empty()) return 1;
     for (;;) {
-      auto request = receive();
-      if (!request) {
-        if (request.error().reason == "closed") return 0;
-        log_.error("{}", request.error().message());
+      auto order = await_order(channel_.get(), packet_);
+      if (!order) {
+        if (order.error().reason == "closed") return 0;
+        parts_.log.error("{}", order.error().message());
         return 1;
       }
-      if (!serve(*std::move(request))) return 1;
+      if (!serve(*std::move(order))) return 1;
     }
   }
 
 private:
-  bool wait_until(short ready) {
-    pollfd channel{channel_.get(), ready, 0};
+  bool wait_for_room() {
+    pollfd channel{channel_.get(), POLLOUT, 0};
     for (;;) {
       if (::poll(&channel, 1, -1) >= 0) return true;
       if (errno != EINTR) return false;
@@ -104,38 +102,9 @@ private:
       if (sent.error == ETOOMANYREFS) {
         // Nothing tells when there is room again, and the socket is always writable.
         ::poll(nullptr, 0, static_cast<int>(limits::descriptors_rest.count()));
-      } else if (!wait_until(POLLOUT)) {
+      } else if (!wait_for_room()) {
         return false;
       }
-    }
-  }
-
-  result<spawn_order> receive() {
-    for (;;) {
-      spawn_order order;
-      const auto got = os::receive_with_fds(channel_.get(), packet_, order.fds);
-      switch (got.status) {
-      case os::io_status::would_block:
-        if (!wait_until(POLLIN)) return system_failure("wait for", "zygote channel");
-        continue;
-      case os::io_status::closed:
-        return closed_channel();
-      case os::io_status::failed:
-        return system_failure("receive", "zygote channel", got.error);
-      case os::io_status::done:
-        break;
-      }
-      if (got.truncated_bytes)
-        return failure_because("receive", "zygote channel", "a packet is longer than the limit");
-      auto message = wire::decode_control(std::span{packet_}.first(got.bytes));
-      if (!message) return tl::make_unexpected(std::move(message.error()));
-      if (std::holds_alternative<wire::unknown>(*message)) continue;
-      auto* spawn = std::get_if<wire::spawn>(&*message);
-      if (spawn == nullptr)
-        return failure_because("receive", "zygote channel", "a packet that is not a spawn");
-      order.what = std::move(*spawn);
-      order.whole = !got.truncated_fds && wire::descriptors_of(*message) == order.fds.size();
-      return order;
     }
   }
 
@@ -144,8 +113,10 @@ private:
   }
 
   // False: the channel is gone.
-  bool serve(spawn_order order) {
-    const auto request = order.what.request_id;
+  bool serve(received_order order) {
+    const auto* spare = std::get_if<wire::spare>(&order.what);
+    const auto request =
+        spare != nullptr ? spare->request_id : std::get<wire::spawn>(order.what).request_id;
     // Out of descriptors, most likely. The next request may find some.
     if (!order.whole) return refuse(request, "descriptors were lost on the way to the zygote");
     std::fflush(nullptr); // or the worker writes it, too
@@ -155,23 +126,22 @@ private:
     if (*pid == 0) {
       births_.unmap();
       (void)channel_.release(); // closed with everything else that is not the worker's
-      become_worker(log_, title_, body_, std::move(order), letter_.primary);
+      if (spare != nullptr) become_spare(parts_, std::move(order.fds.front()), letter_.primary);
+      become_worker(parts_, std::move(order), letter_.primary);
     }
     // The worker is the primary's child, and the primary waits for none that it does not know: the
     // pid is the worker's own until it has our answer.
     const os::unique_fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
     if (!pidfd) {
-      log_.error("open pidfd of {}: {}", *pid,
-                 std::error_code{errno, std::system_category()}.message());
+      parts_.log.error("open pidfd of {}: {}", *pid,
+                       std::error_code{errno, std::system_category()}.message());
       return false; // the register tells the primary of the worker
     }
     const int carried = pidfd.get();
     return send(wire::encode_control(wire::spawned{request, *pid}, out_), {&carried, 1});
   }
 
-  logger& log_;
-  os::process_title& title_;
-  const worker_main& body_;
+  forked_parts parts_;
   zygote_letter letter_;
   os::unique_fd channel_;
   birth_register births_;
@@ -194,9 +164,12 @@ std::string run_preload(const std::function<void()>& preload) {
 } // namespace
 
 int run_zygote(logger& log, os::process_title& title, const worker_main& body,
-               const std::function<void()>& preload) {
+               const std::function<void()>& preload, const std::function<void()>& rehearse) {
   os::reset_signals();
   auto letter = take_letter();
+  if (const char* value = std::getenv(boot::bind_now);
+      value != nullptr && std::string_view{value} == boot::bind_now_by_us)
+    ::unsetenv(boot::bind_now);
   if (!letter) {
     log.error("{}", letter.error().message());
     return 1;
@@ -214,7 +187,7 @@ int run_zygote(logger& log, os::process_title& title, const worker_main& body,
   title.set("coppice: zygote");
   auto refusal = run_preload(preload);
   os::reset_signals(); // what preload has set is not for the workers, who inherit it
-  return zygote{log, title, body, *letter, std::move(channel), *std::move(births)}.run(
+  return zygote{{log, title, body, rehearse}, *letter, std::move(channel), *std::move(births)}.run(
       std::move(refusal));
 }
 

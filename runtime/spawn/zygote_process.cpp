@@ -4,9 +4,11 @@
 #include <coppice/runtime/os/socket_pair.hpp>
 #include <coppice/runtime/spawn/boot_letter.hpp>
 #include <coppice/runtime/spawn/program_start.hpp>
+#include <coppice/runtime/spawn/spawn_order.hpp>
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <poll.h>
 #include <unistd.h>
 #include <utility>
@@ -28,6 +30,9 @@ result<std::unique_ptr<zygote_process>> zygote_process::start(asio::io_context& 
   program.environment = {std::string{boot::role} + "=zygote",
                          std::string{boot::primary} + "=" + std::to_string(::getpid()),
                          std::string{boot::fork_way} + "=" + std::string{to_string(way)}};
+  if (std::getenv(boot::bind_now) == nullptr)
+    program.environment.push_back(std::string{boot::bind_now} + "=" +
+                                  std::string{boot::bind_now_by_us});
   program.descriptors = {{channel->theirs.get(), boot::zygote_channel},
                          {births->file(), boot::zygote_births}};
   auto process = start_program(program);
@@ -55,24 +60,13 @@ zygote_process::zygote_process(asio::io_context& loop, birth_reader births, os::
 zygote_process::~zygote_process() = default;
 
 bool zygote_process::order(std::uint64_t request_id, const spawn_request& request) {
-  wire::spawn order;
-  order.request_id = request_id;
-  order.group = request.group;
-  order.name = request.name;
-  order.worker_id = request.worker_id;
-  order.incarnation = request.incarnation;
-  const std::array carried{
-      std::pair{wire::spawn_control, &request.control}, std::pair{wire::spawn_data, &request.data},
-      std::pair{wire::spawn_ledger, &request.ledger},   std::pair{wire::spawn_in, &request.in},
-      std::pair{wire::spawn_out, &request.out},         std::pair{wire::spawn_err, &request.err}};
-  std::array<int, carried.size()> fds{};
-  std::size_t count = 0;
-  for (const auto& [bit, fd] : carried) {
-    if (!*fd) continue;
-    order.fds |= bit;
-    fds[count++] = fd->get();
-  }
-  return channel_.send(wire::encode_control(order, out_), std::span{fds}.first(count));
+  const auto packet = write_spawn(request_id, request, out_);
+  return channel_.send(packet.bytes, packet.carried());
+}
+
+bool zygote_process::order_spare(std::uint64_t request_id, const os::unique_fd& letter) {
+  const int carried = letter.get();
+  return channel_.send(wire::encode_control(wire::spare{request_id}, out_), {&carried, 1});
 }
 
 void zygote_process::kill(std::string why) {

@@ -46,6 +46,8 @@ public:
 
   /// Sends an order. False: not sent, as the process ends, or since no descriptor was free.
   bool order(std::uint64_t request_id, const spawn_request& request);
+  /// Orders a spare, which waits for its spawn on `letter`'s other end. The same answers.
+  bool order_spare(std::uint64_t request_id, const os::unique_fd& letter);
 
   /// Kills it, for breaking the rules or for being late. on_ended comes, with `why`.
   void kill(std::string why);

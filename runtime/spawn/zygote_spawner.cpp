@@ -1,6 +1,7 @@
 #include <coppice/runtime/spawn/zygote_spawner.hpp>
 
 #include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/os/socket_pair.hpp>
 
 #include <algorithm>
 #include <asio/post.hpp>
@@ -22,6 +23,7 @@ zygote_spawner::zygote_spawner(asio::io_context& loop, logger& log, zygote_optio
       options_{std::move(options)},
       way_{options_.fork.value_or(best_fork_way())},
       rest_{loop},
+      spare_rest_{loop},
       answer_{loop},
       alive_{std::make_shared<zygote_spawner*>(this)} {
   // A worker of a double fork comes to us when the process in the middle ends.
@@ -57,6 +59,7 @@ void zygote_spawner::spawn(spawn_request request, on_spawned done) {
   if (queue_.size() == limits::spawn_queue)
     return post_answer(std::move(done),
                        failure_because("spawn", request.name, "too many requests wait"));
+  if (auto spare = take_spare(request)) return post_answer(std::move(done), *std::move(spare));
   queue_.push_back({next_id_++, std::move(request), std::move(done)});
   if (phase_ == phase::idle) return begin();
   if (phase_ == phase::up) send_orders();
@@ -66,6 +69,7 @@ void zygote_spawner::stop() {
   if (phase_ == phase::stopped) return;
   phase_ = phase::stopped;
   rest_.cancel();
+  keep_spares(0);
   end_zygote();
   fail_all(stopped_error());
 }
@@ -118,6 +122,7 @@ void zygote_spawner::on_hello(const wire::zygote_hello& hello) {
   log_.debug("zygote {} is up", zygote_->pid());
   answer_starters({});
   send_orders();
+  order_spares();
 }
 
 void zygote_spawner::on_ended(const std::string& how) {
@@ -152,7 +157,8 @@ void zygote_spawner::end_zygote() {
 void zygote_spawner::send_orders() {
   while (in_flight_ < std::min(queue_.size(), limits::spawns_in_flight)) {
     const auto& next = queue_[in_flight_];
-    if (!zygote_->order(next.id, next.request)) {
+    if (!(next.letter ? zygote_->order_spare(next.id, next.letter)
+                      : zygote_->order(next.id, next.request))) {
       // Either the zygote ends, and on_ended comes; or we are out of descriptors: then with an
       // answer on its way there will be some, and without one this request must be answered.
       if (in_flight_ == 0) zygote_->kill("an order could not be sent");
@@ -227,6 +233,78 @@ void zygote_spawner::answer_starters(const result<void>& how) {
       if (!alive.expired()) done(how);
     });
   }
+}
+
+// ---- spares
+
+void zygote_spawner::keep_spares(unsigned count) {
+  spares_wanted_ = std::min<unsigned>(count, limits::spares);
+  if (spares_.size() > spares_wanted_) spares_.resize(spares_wanted_);
+  if (spares_wanted_ == 0)
+    spare_rest_.cancel();
+  else
+    order_spares();
+}
+
+std::vector<pid_t> zygote_spawner::spare_pids() const {
+  std::vector<pid_t> pids;
+  for (const auto& each : spares_) pids.push_back(each->pid());
+  return pids;
+}
+
+std::optional<os::child_process> zygote_spawner::take_spare(const spawn_request& request) {
+  std::optional<os::child_process> process;
+  while (!process && !spares_.empty()) {
+    const auto spare = std::move(spares_.back());
+    spares_.pop_back();
+    process = spare->become(request);
+  }
+  // The worker that has just begun has the processors first.
+  if (process) order_spares_after(limits::spare_rest);
+  return process;
+}
+
+void zygote_spawner::order_spares_after(std::chrono::milliseconds rest) {
+  spare_rest_.expires_after(rest);
+  spare_rest_.async_wait([alive = std::weak_ptr{alive_}](const std::error_code& stopped) {
+    if (auto self = alive.lock(); self && !stopped) (*self)->order_spares();
+  });
+}
+
+void zygote_spawner::order_spares() {
+  if (phase_ != phase::up) return; // the next hello asks again
+  while (spares_.size() + spares_ordered_ < spares_wanted_)
+    if (!order_spare()) return order_spares_after(limits::spare_rest_after_failure);
+}
+
+bool zygote_spawner::order_spare() {
+  auto channel = os::seqpacket_pair();
+  if (!channel) {
+    log_.debug("{}; no spare for now", channel.error().message());
+    return false;
+  }
+  ++spares_ordered_;
+  pending order{next_id_++, {}, {}, std::move(channel->theirs)};
+  order.request.name = "spare";
+  order.done = [this, letter = std::make_shared<os::unique_fd>(std::move(channel->ours))](
+                   result<os::child_process> answer) {
+    --spares_ordered_;
+    if (!answer) {
+      log_.debug("{}", answer.error().message());
+      if (spares_wanted_ > 0) order_spares_after(limits::spare_rest_after_failure);
+      return;
+    }
+    if (spares_.size() >= spares_wanted_) return; // and with `answer` it ends
+    spares_.push_back(std::make_unique<spare_worker>(
+        loop_, *std::move(answer), std::move(*letter), [this](spare_worker& ended) {
+          log_.debug("spare {} has ended", ended.pid());
+          std::erase_if(spares_, [&](const auto& each) { return each.get() == &ended; });
+          order_spares_after(limits::spare_rest_after_failure);
+        }));
+  };
+  queue_.push_back(std::move(order));
+  send_orders();
+  return true;
 }
 
 // Callbacks run from the loop with nothing of ours on the stack: they may call anything here, or

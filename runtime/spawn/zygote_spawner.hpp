@@ -3,6 +3,7 @@
 
 #include <coppice/runtime/log.hpp>
 #include <coppice/runtime/spawn/fork_worker.hpp>
+#include <coppice/runtime/spawn/spare_worker.hpp>
 #include <coppice/runtime/spawn/spawner.hpp>
 #include <coppice/runtime/spawn/zygote_process.hpp>
 
@@ -49,6 +50,13 @@ public:
   void spawn(spawn_request request, on_spawned done) override;
   void stop() override;
 
+  /// From now on so many spares wait for requests (limits::spares at the most): each is a process
+  /// that a zygote has forked ahead of its time. A request that finds one is answered without a
+  /// fork. Default: none.
+  void keep_spares(unsigned count);
+  /// To show: those that wait now.
+  [[nodiscard]] std::vector<pid_t> spare_pids() const;
+
   /// To show; none while there is no zygote.
   [[nodiscard]] std::optional<pid_t> zygote_pid() const noexcept;
 
@@ -63,9 +71,10 @@ private:
   };
   struct pending {
     std::uint64_t id;
-    spawn_request request;
+    spawn_request request; // of a spare: its name only
     on_spawned done;
-    unsigned deaths = 0; // zygotes that died at it
+    os::unique_fd letter{}; // of a spare: its end of the channel; none: a worker is wanted
+    unsigned deaths = 0;    // zygotes that died at it
   };
 
   void on_hello(const wire::zygote_hello& hello) override;
@@ -82,6 +91,10 @@ private:
   void answer_starters(const result<void>& how);
   void fail_all(const error& why);
   void end_zygote();
+  void order_spares_after(std::chrono::milliseconds rest);
+  void order_spares();
+  bool order_spare();
+  [[nodiscard]] std::optional<os::child_process> take_spare(const spawn_request& request);
   void post_answer(on_spawned done, result<os::child_process> answer);
   [[nodiscard]] std::chrono::milliseconds next_rest() const;
 
@@ -99,6 +112,10 @@ private:
   std::optional<error> refusal_;
   std::vector<std::function<void(result<void>)>> starters_;
   asio::steady_timer rest_;
+  unsigned spares_wanted_ = 0;
+  unsigned spares_ordered_ = 0; // not answered yet
+  std::vector<std::unique_ptr<spare_worker>> spares_;
+  asio::steady_timer spare_rest_; // until the next is ordered
   asio::steady_timer answer_; // runs while orders are with the zygote: it may be stopped, not dead
   std::shared_ptr<zygote_spawner*> alive_; // gone: no callback
 };

@@ -22,6 +22,7 @@ enum class tag : std::uint32_t {
   connections = 32,
   drain = 33,
   spawn = 64,
+  spare = 65,
   zygote_hello = 96,
   spawned = 97,
   spawn_failed = 98,
@@ -188,6 +189,8 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
     message.fds = static_cast<std::uint32_t>(in.number("fds", spawn_all_fds));
     return in.done(std::move(message));
   }
+  case tag::spare:
+    return in.done(spare{in.number("request_id")});
   case tag::zygote_hello:
     return in.done(zygote_hello{in.u32("version"), in.pid(), in.u32("threads"), in.text("error")});
   case tag::spawned:
@@ -227,8 +230,8 @@ result<control_message> decode_control(std::span<const std::byte> packet) {
 
 std::string_view name_of(const control_message& message) noexcept {
   static constexpr std::string_view names[] = {
-      "unknown",     "hello", "ready", "room",         "handed_back", "failed",      "bye",
-      "connections", "drain", "spawn", "zygote_hello", "spawned",     "spawn_failed"};
+      "unknown",     "hello", "ready", "room",  "handed_back",  "failed",  "bye",
+      "connections", "drain", "spawn", "spare", "zygote_hello", "spawned", "spawn_failed"};
   static_assert(std::size(names) == std::variant_size_v<control_message>);
   return names[message.index()];
 }
@@ -237,7 +240,9 @@ std::size_t descriptors_of(const control_message& message) noexcept {
   if (const auto* offer = std::get_if<connections>(&message)) return offer->items.size();
   if (const auto* request = std::get_if<spawn>(&message))
     return static_cast<std::size_t>(std::popcount(request->fds));
-  return std::holds_alternative<spawned>(message) ? 1 : 0;
+  const bool one =
+      std::holds_alternative<spawned>(message) || std::holds_alternative<spare>(message);
+  return one ? 1 : 0;
 }
 
 std::span<const std::byte> encode_control(const hello& m, buffer& out) {
@@ -282,6 +287,9 @@ std::span<const std::byte> encode_control(const spawn& m, buffer& out) {
       .number(m.incarnation)
       .number(m.fds)
       .bytes();
+}
+std::span<const std::byte> encode_control(const spare& m, buffer& out) {
+  return packet{out, tag::spare, 1}.number(m.request_id).bytes();
 }
 std::span<const std::byte> encode_control(const zygote_hello& m, buffer& out) {
   return packet{out, tag::zygote_hello, 4}

@@ -14,7 +14,9 @@
 //   connections  := [32, [[id:uint, listener:u32] * 1..64]]  + 1 fd each      primary to worker
 //   drain        := [33, deadline_ms:u32]                                     primary to worker
 //   spawn        := [64, request:uint, group:name, name:name, worker:uint,
-//                    incarnation:uint, fds:u32]  + 1 fd for each bit of fds   primary to zygote
+//                    incarnation:uint, fds:u32]  + 1 fd for each bit of fds   primary to zygote,
+//                                                                             or to a spare
+//   spare        := [65, request:uint]  + 1 fd, the spare's end of a channel  primary to zygote
 //   zygote_hello := [96, version:uint, pid:pid, threads:u32, error:str]       zygote to primary
 //   spawned      := [97, request:uint, pid:pid]  + 1 fd, the pidfd            zygote to primary
 //   spawn_failed := [98, request:uint, reason:str]                            zygote to primary
@@ -115,6 +117,12 @@ struct spawn {
   std::uint32_t fds = 0; ///< spawn_fd bits: which descriptors come with the packet
   bool operator==(const spawn&) const = default;
 };
+/// Fork a process that is no worker yet: a `spawn` on the channel that comes with the packet makes
+/// it one.
+struct spare {
+  std::uint64_t request_id = 0; ///< the answer carries it
+  bool operator==(const spare&) const = default;
+};
 /// The first packet of a zygote. With an `error` it can fork nothing, and ends.
 struct zygote_hello {
   std::uint32_t version = protocol_version;
@@ -143,7 +151,7 @@ struct unknown {
 
 using control_message =
     std::variant<unknown, hello, ready, room, handed_back, failed, bye, connections, drain, spawn,
-                 zygote_hello, spawned, spawn_failed>;
+                 spare, zygote_hello, spawned, spawn_failed>;
 
 /// Reads one packet. The error's verb is "decode", its object "control packet".
 [[nodiscard]] result<control_message> decode_control(std::span<const std::byte> packet);
@@ -166,6 +174,7 @@ std::span<const std::byte> encode_control(const bye&, buffer& out);
 std::span<const std::byte> encode_control(const connections&, buffer& out);
 std::span<const std::byte> encode_control(const drain&, buffer& out);
 std::span<const std::byte> encode_control(const spawn&, buffer& out);
+std::span<const std::byte> encode_control(const spare&, buffer& out);
 std::span<const std::byte> encode_control(const zygote_hello&, buffer& out);
 std::span<const std::byte> encode_control(const spawned&, buffer& out);
 std::span<const std::byte> encode_control(const spawn_failed&, buffer& out);

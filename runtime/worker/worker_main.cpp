@@ -1,14 +1,36 @@
 #include <coppice/runtime/worker/worker_main.hpp>
 
+#include <coppice/runtime/lease/ledger.hpp>
+#include <coppice/runtime/os/fd_passing.hpp>
+#include <coppice/runtime/os/memfd.hpp>
+#include <coppice/runtime/os/socket_pair.hpp>
+#include <coppice/runtime/wire/control.hpp>
 #include <coppice/runtime/worker/connection.hpp>
 #include <coppice/runtime/worker/worker_process.hpp>
 
 #include <charconv>
+#include <utility>
 
 namespace coppice {
 
 int run_worker(worker_boot boot, const worker_body& body, logger& log) {
   return worker_process{std::move(boot), log}.run(body);
+}
+
+void rehearse_worker(logger& log) {
+  auto control = os::seqpacket_pair();
+  auto data = os::stream_pair();
+  auto ledger = os::sealed_memfd("coppice-rehearsal", ledger_size);
+  if (!control || !data || !ledger) return;
+  wire::buffer out;
+  (void)os::send_with_fds(control->ours.get(), wire::encode_control(wire::drain{}, out), {});
+  worker_boot boot;
+  boot.group = boot.name = "rehearsal";
+  boot.control = std::move(control->theirs);
+  boot.data = std::move(data->theirs);
+  boot.ledger = *std::move(ledger);
+  (void)run_worker(
+      std::move(boot), [](worker&) {}, log);
 }
 
 void detail::run_body(worker& self, std::function<asio::awaitable<void>(worker&)> body) {

@@ -40,4 +40,8 @@ requires std::is_invocable_v<F&, worker&>
 /// Blocks those signals; call it once per process.
 [[nodiscard]] int run_worker(worker_boot boot, const worker_body& body, logger& log);
 
+/// For a spare: the life of a worker in small, with channels that lead nowhere and a body that does
+/// nothing. The process has its code and memory at hand then, and nothing else is different.
+void rehearse_worker(logger& log);
+
 } // namespace coppice

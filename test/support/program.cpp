@@ -176,7 +176,14 @@ std::vector<pid_t> program::workers(std::string_view group) const {
 }
 
 pid_t program::zygote() const {
-  const auto found = children("coppice: zygote");
+  // A process that it has just forked has its title, too, and leads no session yet.
+  for (const pid_t child : children("coppice: zygote"))
+    if (::getsid(child) == child) return child;
+  return 0;
+}
+
+pid_t program::spare() const {
+  const auto found = children("coppice: spare");
   return found.empty() ? 0 : found.front();
 }
 

@@ -69,6 +69,8 @@ public:
   [[nodiscard]] std::vector<pid_t> children(std::string_view title_prefix = "") const;
   [[nodiscard]] std::vector<pid_t> workers(std::string_view group = "web") const;
   [[nodiscard]] pid_t zygote() const;
+  /// A process that waits to become a worker; 0 if there is none.
+  [[nodiscard]] pid_t spare() const;
 
 private:
   bool read_some(int timeout_ms);

@@ -20,6 +20,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <optional>
+#include <poll.h>
 #include <stdexcept>
 #include <string>
 #include <sys/prctl.h>
@@ -65,6 +66,18 @@ void misbehave_in_preload(const behaviour& how) {
   }
 }
 
+void misbehave_in_rehearsal(const behaviour& how) {
+  if (how.has("rehearsal-throws")) throw std::runtime_error{"no stage"};
+  if (how.has("rehearsal-leaks")) {
+    ::signal(SIGTERM, SIG_IGN);
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  }
+  if (how.has("rehearsal-takes-long"))
+    for (;;) ::poll(nullptr, 0, 1000);
+}
+
 int be_zygote(os::process_title& title, const behaviour& how) {
   if (how.has("dies-before-hello")) return 5;
   if (how.has("clone3-enosys")) filter_syscall(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
@@ -77,7 +90,9 @@ int be_zygote(os::process_title& title, const behaviour& how) {
       while (!stop.stop_requested()) std::this_thread::yield();
     });
   const auto log = make_stderr_logger("helper");
-  return run_zygote(*log, title, spawn_test::run_body, [&] { misbehave_in_preload(how); });
+  return run_zygote(
+      *log, title, spawn_test::run_body, [&] { misbehave_in_preload(how); },
+      [&] { misbehave_in_rehearsal(how); });
 }
 
 int be_worker(os::process_title& title) {
@@ -86,7 +101,7 @@ int be_worker(os::process_title& title) {
     std::fprintf(stderr, "%s\n", boot.error().message().c_str());
     return 70;
   }
-  title.set(title_of(*boot));
+  title.set(title_of(boot->name));
   return spawn_test::run_body(*std::move(boot));
 }
 

@@ -45,6 +45,7 @@ TEST_CASE("every control message comes out as it went in") {
              .worker_id = 2,
              .incarnation = 4,
              .fds = spawn_control | spawn_data | spawn_ledger});
+  same(spare{.request_id = most});
   same(zygote_hello{.version = 1, .pid = 70, .threads = 1, .error = ""});
   same(zygote_hello{.version = 1, .pid = 70, .threads = 3, .error = "the process has 3 threads"});
   same(spawned{.request_id = 9, .pid = 72});

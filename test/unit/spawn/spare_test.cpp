@@ -1,0 +1,119 @@
+// Spares: processes that wait for their spawn.
+#include "zygote_fixture.hpp"
+
+namespace coppice {
+namespace {
+
+using namespace spawn_test;
+
+struct spare_fixture : zygote_fixture {
+  explicit spare_fixture(std::vector<std::string> words = {}) : zygote_fixture{helper(std::move(words))} {
+    started();
+    zygote->keep_spares(1);
+    until_spares(1);
+  }
+  void until_spares(std::size_t count) {
+    test::run_until(loop, [&] { return zygote->spare_pids().size() == count; });
+  }
+  [[nodiscard]] pid_t spare() const { return zygote->spare_pids().front(); }
+};
+
+} // namespace
+
+TEST_CASE("a spare becomes the worker that is asked for, and another one takes its place") {
+  spare_fixture it;
+  const pid_t first = it.spare();
+  auto& worker = it.spawned(*it.zygote, "report");
+  CHECK(worker.child->pid() == first);
+  const auto report = worker.hears();
+  CHECK(field(report, "pid") == std::to_string(first));
+  CHECK(field(report, "cmdline") == "coppice: report/1");
+  it.until_spares(1);
+  CHECK(it.spare() != first);
+  worker.lets_go();
+  it.check_nothing_left();
+}
+
+TEST_CASE("a worker that was a spare has what any worker has, and nothing else") {
+  zygote_fixture plain{helper({"preload-leaks"})};
+  plain.started();
+  auto& forked = plain.spawned(*plain.zygote, "report");
+  spare_fixture it{{"preload-leaks", "rehearsal-leaks"}};
+  auto& spared = it.spawned(*it.zygote, "report");
+  const auto expected = forked.hears();
+  const auto got = spared.hears();
+  for (const char* what : {"fds", "signals", "letters", "leads_session", "cmdline", "in"})
+    CHECK(field(got, what) == field(expected, what));
+  forked.lets_go();
+  spared.lets_go();
+}
+
+TEST_CASE("a spare that is killed is replaced, and nobody's request is lost") {
+  spare_fixture it;
+  const pid_t first = it.spare();
+  ::kill(first, SIGKILL);
+  auto& worker = it.spawned(*it.zygote, "report"); // its end may be known by now, or not
+  it.until_spares(1);
+  CHECK(it.spare() != first);
+  if (worker.child->pid() == first)
+    CHECK(worker.ends() == os::exit_status{os::exit_status::kind::signaled, SIGKILL, false});
+  else
+    worker.lets_go();
+  it.check_nothing_left();
+}
+
+TEST_CASE("a spare serves while its zygote is dead") {
+  spare_fixture it;
+  const pid_t first = it.spare();
+  it.kill_zygote();
+  auto& worker = it.spawned(*it.zygote, "report");
+  CHECK(worker.child->pid() == first);
+  worker.hears();
+  worker.lets_go();
+}
+
+TEST_CASE("a rehearsal that never ends holds up nobody but its own worker") {
+  spare_fixture it{{"rehearsal-takes-long"}};
+  auto& worker = it.spawned(*it.zygote, "report");
+  CHECK_FALSE(hear(worker.control.get(), 0));
+  it.zygote->keep_spares(0);
+  auto& other = it.spawned(*it.zygote, "report");
+  other.hears();
+  other.lets_go();
+  worker.child.reset(); // killed and reaped
+  it.check_nothing_left();
+}
+
+TEST_CASE("a rehearsal that throws costs nothing") {
+  spare_fixture it{{"rehearsal-throws"}};
+  auto& worker = it.spawned(*it.zygote, "report");
+  worker.hears();
+  worker.lets_go();
+}
+
+TEST_CASE("spares end with their spawner, when they are not wanted any more, and by stop") {
+  spare_fixture it;
+  const auto watch = test::open_pidfd(it.spare());
+  it.zygote->keep_spares(0);
+  CHECK(test::readable_within(watch.get(), std::chrono::milliseconds{0}));
+  it.zygote->keep_spares(3);
+  it.until_spares(3);
+  it.zygote->stop();
+  CHECK(it.zygote->spare_pids().empty());
+  it.check_nothing_left();
+}
+
+TEST_CASE("spares that are made in either way of forking are the primary's children") {
+  for (const auto way : ways()) {
+    INFO(to_string(way));
+    zygote_fixture it{helper({}, way)};
+    it.started();
+    it.zygote->keep_spares(2);
+    test::run_until(it.loop, [&] { return it.zygote->spare_pids().size() == 2; });
+    for (std::uint64_t id = 1; id <= 4; ++id) it.spawned(*it.zygote, "report", id);
+    it.check_all_answered();
+    it.check_nothing_left();
+  }
+}
+
+} // namespace coppice
