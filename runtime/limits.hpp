@@ -211,6 +211,8 @@ inline constexpr std::size_t roster_sweep = 256;
 inline constexpr std::size_t deaths_kept = 100;
 /// The most that a spec may allow as restarts within a period: each is a point in time to remember.
 inline constexpr unsigned restarts_counted = 10'000;
+/// The most children that a dynamic supervisor may be allowed to have.
+inline constexpr unsigned dynamic_children = 10'000;
 /// No duration in a spec is longer: sums with it must not overflow.
 inline constexpr auto longest_duration = 24h * 366;
 /// How long a supervisor that was asked to describe itself waits for those below it.

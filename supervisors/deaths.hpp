@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct death {
   bool restarted = false; ///< `delay` later; otherwise it stayed down
   monotonic_duration delay{};
 };
+
+/// "restarted because of SIGSEGV after 12.4 s; delay 0.8 s", "ended because of exit code 0 after
+/// 2 s", "stopped after 2 s".
+[[nodiscard]] std::string to_text(const death& one);
 
 /// The last limits::deaths_kept of them; costs nothing before the first.
 class death_log {

@@ -8,11 +8,14 @@
 // A child that is a plain actor (child_link::exit in supervisor.hpp) says none of it.
 
 #include <coppice/runtime/caf/port.hpp>
+#include <coppice/supervisors/calls.hpp>
+#include <coppice/supervisors/child_maker.hpp>
 #include <coppice/supervisors/ending.hpp>
 #include <coppice/supervisors/tree_node.hpp>
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace coppice {
 
@@ -44,6 +47,18 @@ struct child_ended {
 /// To a supervisor, as a request: the answer is a tree_node with everything below it.
 struct describe {};
 
+/// To a supervisor, as a request: the answer is a supervisor_answer, at once or when what was asked
+/// for has come about. It goes down the tree along `path`, the ids of the supervisors from here on.
+struct supervisor_call {
+  std::vector<std::string> path{};
+  calls::request what{};
+  /// Of start_child, except to a dynamic supervisor: how the new child is started.
+  child_maker start{};
+};
+struct supervisor_answer {
+  call_answer answer{};
+};
+
 } // namespace coppice
 
 COPPICE_MESSAGES_BEGIN(supervisors, 100)
@@ -52,4 +67,6 @@ COPPICE_LOCAL_MESSAGE(supervisors, coppice::child_ready)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::child_ended)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::describe)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::tree_node)
+COPPICE_LOCAL_MESSAGE(supervisors, coppice::supervisor_call)
+COPPICE_LOCAL_MESSAGE(supervisors, coppice::supervisor_answer)
 COPPICE_MESSAGES_END(supervisors)

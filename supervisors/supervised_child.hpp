@@ -13,6 +13,12 @@
 
 namespace coppice {
 
+enum class trial {
+  no,
+  new_child, ///< start_child: one that fails is forgotten
+  known,     ///< restart_child: one that fails stays down
+};
+
 struct supervised_child {
   supervised_child(child_key own, child_spec what, restart_limit limit)
       : key{own},
@@ -21,6 +27,8 @@ struct supervised_child {
 
   child_key key;
   child_spec spec;
+  /// Of a dynamic child, from 1: it is forgotten once it has ended for good. 0: another child.
+  unsigned number = 0;
   child_state state = child_state::waiting;
   /// Counts up from 1; 0: never started.
   std::uint64_t incarnation = 0;
@@ -31,6 +39,8 @@ struct supervised_child {
   bool was_ready = false;
   /// Its part of the boot is over: it has been ready once, or is not to be started by itself.
   bool booted = false;
+  /// This start was asked for by a call: if it fails, there is no second one.
+  trial on_trial = trial::no;
   /// It goes down with its group, and is started again with it (supervision_group.cpp).
   bool returns = false;
   /// Exceeded its own intensity, and has not made progress since (policy degrade).

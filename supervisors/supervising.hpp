@@ -2,6 +2,7 @@
 // What goes into supervision::decide and what comes out: events and actions. Children are named by
 // their key, and every incarnation has a number of its own. Values; pure.
 
+#include <coppice/supervisors/calls.hpp>
 #include <coppice/supervisors/child_key.hpp>
 #include <coppice/supervisors/ending.hpp>
 #include <coppice/supervisors/monotonic.hpp>
@@ -49,7 +50,15 @@ struct hurry {
 /// The same, at once.
 struct kill {};
 
-using event = std::variant<begin, child_ready, child_ended, timer_due, stop_requested, hurry, kill>;
+/// Something is asked of it, at any time; answered by one `reply` with the same ticket, at once or
+/// later. Tickets are the caller's, each its own.
+struct call {
+  std::uint64_t ticket = 0;
+  calls::request what{};
+};
+
+using event =
+    std::variant<begin, child_ready, child_ended, timer_due, stop_requested, hurry, kill, call>;
 
 // ---- actions ----------------------------------------------------------------------------------
 
@@ -75,9 +84,21 @@ struct note {
 };
 /// All children have started. At most once.
 struct report_up {};
+/// There is a new child, which comes from this call, or with ticket 0 from the template. Its start
+/// follows, now or later.
+struct adopt_child {
+  child_key child = 0;
+  std::uint64_t ticket = 0;
+};
 /// There is no such child any more; its key will not come again.
 struct forget_child {
   child_key child = 0;
+};
+
+/// The answer to a call.
+struct reply {
+  std::uint64_t ticket = 0;
+  call_answer answer{};
 };
 
 // One of the following three is the very last action; no child is left by then.
@@ -96,8 +117,8 @@ struct give_up {
   std::string reason{};
 };
 
-using action = std::variant<start_child, stop_child, arm_timer, note, report_up, forget_child,
-                            stopped, report_failed_start, give_up>;
+using action = std::variant<start_child, stop_child, arm_timer, note, report_up, adopt_child,
+                            forget_child, reply, stopped, report_failed_start, give_up>;
 using actions = std::vector<action>;
 
 } // namespace coppice::supervising

@@ -40,9 +40,17 @@ supervision::supervision(std::string id, supervisor_spec spec, std::vector<child
   for (child_spec& child : children) children_.add(std::move(child), spec.intensity);
 }
 
+supervision::supervision(std::string id, supervisor_spec spec, std::vector<child_spec> children,
+                         child_template dynamic, std::uint64_t seed)
+    : supervision{std::move(id), spec, std::move(children), seed} {
+  template_ = std::move(dynamic);
+}
+
 supervising::actions supervision::decide(const supervising::event& what, monotonic_time now) {
   now_ = now;
-  if (state_ != supervisor_state::ended) {
+  if (state_ == supervisor_state::ended) {
+    if (const auto* call = std::get_if<supervising::call>(&what)) on_call(*call);
+  } else {
     std::visit(overloaded{
                    [&](const supervising::begin&) { on_begin(); },
                    [&](const supervising::child_ready& e) { on_ready(e); },
@@ -51,6 +59,7 @@ supervising::actions supervision::decide(const supervising::event& what, monoton
                    [&](const supervising::stop_requested&) { on_stop(); },
                    [&](const supervising::hurry& e) { on_hurry(e.limit); },
                    [&](const supervising::kill&) { on_kill(); },
+                   [&](const supervising::call& e) { on_call(e); },
                },
                what);
     start_next();
@@ -65,6 +74,7 @@ supervising::actions supervision::decide(const supervising::event& what, monoton
 void supervision::on_begin() {
   if (state_ != supervisor_state::idle) return;
   state_ = supervisor_state::booting;
+  for (unsigned i = 0; template_ && i < template_->initial; ++i) add_dynamic(0);
   booting_ = children_.size();
   for (const supervised_child& child : children_) queue_.push_back(child.key);
 }
@@ -133,6 +143,8 @@ void supervision::enter(supervised_child& child, child_state state) {
   const auto unready = [](child_state of) { return of == starting || of == timing_out; };
   if (unready(child.state)) --starting_;
   if (unready(state)) ++starting_;
+  // Or its turn, when it came, would start one that has been stopped meanwhile.
+  if (child.state == waiting && state != starting) std::erase(queue_, child.key);
   child.state = state;
   child.timer = 0;
   if (!child.booted && (state == up || state == down || state == removed)) {
@@ -140,6 +152,7 @@ void supervision::enter(supervised_child& child, child_state state) {
     if (booting_ > 0) --booting_;
   }
   if (state == removed) removed_.push_back(child.key);
+  answer_waiting(child);
 }
 
 /// Nothing of it exists; it is to be started so much later.

@@ -15,6 +15,7 @@
 // the same events with the same times and seed give the same actions.
 
 #include <coppice/supervisors/child_list.hpp>
+#include <coppice/supervisors/child_template.hpp>
 #include <coppice/supervisors/supervising.hpp>
 #include <coppice/supervisors/supervisor_spec.hpp>
 
@@ -41,6 +42,9 @@ public:
   /// `id` is the supervisor's own name in its reports. The specs must be valid (validate.hpp).
   supervision(std::string id, supervisor_spec spec, std::vector<child_spec> children,
               std::uint64_t seed);
+  /// A dynamic supervisor: beside `children`, if any, there are those made from the template.
+  supervision(std::string id, supervisor_spec spec, std::vector<child_spec> children,
+              child_template dynamic, std::uint64_t seed);
 
   /// Answers one event. `now` must not run backwards.
   [[nodiscard]] supervising::actions decide(const supervising::event& what, monotonic_time now);
@@ -87,6 +91,28 @@ private:
   [[nodiscard]] bool wants_restart(const child_spec& spec, const ending& how) const;
   [[nodiscard]] bool made_progress(const supervised_child& child, const ending& how) const;
 
+  // calls (supervision_calls.cpp)
+  void on_call(const supervising::call& what);
+  void on_call(std::uint64_t ticket, const calls::start_child& what);
+  void on_call(std::uint64_t ticket, const calls::stop_child& what);
+  void on_call(std::uint64_t ticket, const calls::restart_child& what);
+  void on_call(std::uint64_t ticket, const calls::delete_child& what);
+  void on_call(std::uint64_t ticket, const calls::which_children& what);
+  void on_call(std::uint64_t ticket, const calls::count_children& what);
+  void on_call(std::uint64_t ticket, const calls::get_child_spec& what);
+  void on_call(std::uint64_t ticket, const calls::scale& what);
+  void start_new(supervised_child& child, std::uint64_t ticket, trial how);
+  void start_in_turn(supervised_child& child);
+  void stop_one(supervised_child& child);
+  void fail_trial(supervised_child& child, const ending& how);
+  void answer(std::uint64_t ticket, call_answer with);
+  void answer_waiting(supervised_child& child);
+
+  // dynamic children (supervision_dynamic.cpp)
+  supervised_child& add_dynamic(std::uint64_t ticket);
+  [[nodiscard]] unsigned lowest_free_number() const;
+  [[nodiscard]] unsigned dynamic_children() const;
+
   // one_for_all and rest_for_one (supervision_group.cpp)
   void restart_group(child_key first, supervised_child& dead, monotonic_duration delay);
   void continue_group();
@@ -116,6 +142,7 @@ private:
   std::string id_;
   supervisor_spec spec_;
   child_list children_;
+  std::optional<child_template> template_;
   random_source random_;
   restart_intensity intensity_;
   supervisor_state state_ = supervisor_state::idle;
@@ -125,6 +152,14 @@ private:
   std::vector<child_key> removed_; // to be forgotten once the event is answered
   std::size_t starting_ = 0;       // children that exist and have not been ready
   std::size_t booting_ = 0;        // children that have not booted
+
+  /// A call that is answered when its child is up, or when it is gone.
+  struct waiting_call {
+    std::uint64_t ticket = 0;
+    child_key child = 0;
+    enum class until { up, gone } what = until::up;
+  };
+  std::vector<waiting_call> waiting_calls_;
 
   stop_cause cause_ = stop_cause::none;
   std::string cause_text_;

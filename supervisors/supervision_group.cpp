@@ -6,9 +6,8 @@
 // The wait of the dead child's backoff begins with its death and goes on while the others stop; the
 // group starts when both are over. What else may happen meanwhile:
 //
-// - A child of the group ends by itself before it is asked: that is the end it would have been
-// asked
-//   for. It counts as no restart, and no significant child's end.
+// - A child of the group ends by itself before it is asked: that is the end that was wanted. It
+//   counts as no restart, and as no significant child's end.
 // - A child before the group dies (rest_for_one): that is one more restart, and the group grows.
 // - A child of the group dies, or cannot start, while the group comes up: one more restart; under
 //   one_for_all everything goes down again, under rest_for_one what comes from that child on.

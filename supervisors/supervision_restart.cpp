@@ -16,6 +16,8 @@ void supervision::fail_start(supervised_child& child, ending how) {
     how.reason += ", before it was ready";
   }
   record_death(child, how, false);
+  if (child.on_trial != trial::no && state_ != supervisor_state::stopping)
+    return fail_trial(child, how);
   // A run-once job may be done before anybody asks whether it is ready.
   const bool done = how.how == ending::well && child.spec.restart != restart_type::permanent;
   if (state_ != supervisor_state::booting || child.booted || done)
@@ -128,7 +130,8 @@ bool supervision::made_progress(const supervised_child& child, const ending& how
 
 /// Nothing of it exists, and it will not be started by itself again.
 void supervision::stay_ended(supervised_child& child) {
-  const bool forget = child.spec.restart == restart_type::temporary && child.incarnation > 0;
+  const bool forget = child.spec.restart == restart_type::temporary || child.number != 0;
+  child.on_trial = trial::no;
   enter(child, forget ? child_state::removed : child_state::down);
 }
 

@@ -37,6 +37,7 @@ void supervision::start(supervised_child& child) {
 
 void supervision::come_up(supervised_child& child) {
   enter(child, child_state::up);
+  child.on_trial = trial::no;
   child.was_ready = true;
   child.ready_at = now_;
   if (child.degraded) arm(child, now_ + child.spec.backoff.stable_after);

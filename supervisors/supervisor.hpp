@@ -8,33 +8,19 @@
 
 #include <coppice/runtime/caf/port.hpp>
 #include <coppice/runtime/log.hpp>
+#include <coppice/supervisors/child_maker.hpp>
 #include <coppice/supervisors/child_spec.hpp>
+#include <coppice/supervisors/child_template.hpp>
 #include <coppice/supervisors/messages.hpp>
 #include <coppice/supervisors/supervisor_spec.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace coppice {
-
-/// What a child that is being started is told.
-struct start_context {
-  caf::actor_system* system = nullptr;
-  std::string id{}; ///< the child's, from its spec
-  std::uint64_t incarnation = 0;
-  caf::actor supervisor{}; ///< to whom it says child_ready and child_ended
-};
-
-/// How a supervisor and a child understand each other.
-enum class child_link {
-  /// By messages.hpp. If the actor ends without child_ended, that is an abnormal end.
-  messages,
-  /// A plain actor, which need not know that it is supervised: ready when spawned, stopped by an
-  /// exit message, and its exit is its end: well if it quits normally.
-  exit,
-};
 
 /// A child spec with the way to start it.
 struct startable {
@@ -44,19 +30,29 @@ struct startable {
   child_link link = child_link::messages;
 };
 
+/// A dynamic supervisor's children: `how.spec.id` is what their ids begin with.
+struct dynamic_children {
+  startable how{};
+  unsigned initial = 0;
+  unsigned max_children = limits::dynamic_children;
+};
+
 struct supervisor_options {
   std::string id{}; ///< its own name, in reports and to its parent
   supervisor_spec spec{};
   std::vector<startable> children{}; ///< in start order; must be valid (validate.hpp)
-  logger* log = nullptr;             ///< outlives the actor; null: nothing is logged
-  std::uint64_t seed = 1;            ///< of the jitter of backoffs
+  /// Beside them, if it is a dynamic supervisor.
+  std::optional<dynamic_children> dynamic{};
+  logger* log = nullptr;  ///< outlives the actor; null: nothing is logged
+  std::uint64_t seed = 1; ///< of the jitter of backoffs
   /// Is told child_ready once all children are up, and child_ended at the end; may be empty.
   caf::actor parent{};
   std::uint64_t incarnation = 1; ///< its own, for the messages to the parent
 };
 
-/// Starts it, and with it its children. Stop it with stop_child{}; it then answers child_ended to
-/// the parent and quits. Killed from outside (an exit message), it kills its children.
+/// Starts it, and with it its children. What can be asked of it while it runs is supervisor_call.
+/// Stop it with stop_child{}; it then answers child_ended to the parent and quits. Killed from
+/// outside (an exit message), it kills its children.
 [[nodiscard]] caf::actor spawn_supervisor(caf::actor_system& system, supervisor_options options);
 
 /// A supervisor as the child of another: `options.id`, `parent` and `incarnation` are filled in at

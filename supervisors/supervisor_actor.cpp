@@ -60,21 +60,35 @@ void tell_to_stop(const caf::actor& whom, child_link link, stop_how how) {
 
 } // namespace
 
+supervision supervisor_actor::core_of(const supervisor_options& options) {
+  if (!options.dynamic) return {options.id, options.spec, specs_of(options.children), options.seed};
+  const dynamic_children& dynamic = *options.dynamic;
+  return {options.id, options.spec, specs_of(options.children),
+          child_template{dynamic.how.spec, dynamic.initial, dynamic.max_children}, options.seed};
+}
+
 supervisor_actor::supervisor_actor(caf::event_based_actor* self, supervisor_options options)
     : self_{self},
       options_{std::move(options)},
-      core_{options_.id, options_.spec, specs_of(options_.children), options_.seed} {
+      core_{core_of(options_)} {
   child_key key = 0; // the core counts them in the same way
   for (startable& each : options_.children)
-    children_.emplace(key++, kept_child{.start = std::move(each.start), .link = each.link});
+    children_.emplace(key++, kept_child{.how = std::make_shared<const child_maker>(
+                                            child_maker{std::move(each.start), each.link})});
   options_.children.clear();
+  if (options_.dynamic)
+    dynamic_ = std::make_shared<const child_maker>(
+        child_maker{options_.dynamic->how.start, options_.dynamic->how.link});
 }
 
+/// Only if it was killed itself there is anything left to do.
 supervisor_actor::~supervisor_actor() {
   for (const supervised_child& each : core_.children()) {
     const kept_child& child = children_.at(each.key);
-    if (child.actor) tell_to_stop(child.actor, child.link, stop_how::kill);
+    if (child.actor) tell_to_stop(child.actor, child.how->link, stop_how::kill);
   }
+  for (auto& [ticket, call] : open_calls_)
+    call.promise.deliver(supervisor_answer{refused(call_error::shutting_down, options_.id)});
 }
 
 caf::behavior supervisor_actor::make_behavior() {
@@ -88,6 +102,7 @@ caf::behavior supervisor_actor::make_behavior() {
       [this](const child_actor_gone& m) { on_gone(m); },
       [this](const wake_up& m) { on_wake_up(m); },
       [this](const describe&) { return on_describe(); },
+      [this](supervisor_call& m) { return on_call(m); },
   };
 }
 
@@ -128,7 +143,7 @@ void supervisor_actor::on_gone(const child_actor_gone& gone) {
   const auto child = children_.find(gone.child);
   if (child == children_.end()) return;
   ending how{ending::abnormal, gone.reason};
-  switch (child->second.link) {
+  switch (child->second.how->link) {
   case child_link::exit:
     // As in OTP, `shutdown` is as good an end as `normal`: it is what a stopped actor's exit says.
     if (gone.reason.empty() || gone.reason == to_string(caf::exit_reason::user_shutdown))
@@ -163,10 +178,12 @@ void supervisor_actor::act(const supervising::start_child& what) {
   child.incarnation = what.incarnation;
   caf::actor started;
   try {
-    started = child.start({.system = &self_->system(),
-                           .id = id,
-                           .incarnation = what.incarnation,
-                           .supervisor = caf::actor_cast<caf::actor>(self_)});
+    started = child.how->make({.system = &self_->system(),
+                               .id = id,
+                               .incarnation = what.incarnation,
+                               .supervisor = caf::actor_cast<caf::actor>(self_),
+                               .number = child.number,
+                               .args = child.args});
   } catch (const std::exception& e) {
     return fail_later(what.child, what.incarnation, e.what());
   } catch (...) {
@@ -179,7 +196,7 @@ void supervisor_actor::act(const supervising::start_child& what) {
                 return child_actor_gone{key, incarnation, std::move(reason)};
               });
   child.actor = std::move(started);
-  if (child.link == child_link::exit)
+  if (child.how->link == child_link::exit)
     port::mail(self_, child_ready{id, what.incarnation}).send(caf::actor_cast<caf::actor>(self_));
 }
 
@@ -193,7 +210,7 @@ void supervisor_actor::fail_later(child_key key, std::uint64_t incarnation, std:
 
 void supervisor_actor::act(const supervising::stop_child& what) {
   const kept_child& child = children_.at(what.child);
-  if (child.actor) tell_to_stop(child.actor, child.link, word_for(what.how));
+  if (child.actor) tell_to_stop(child.actor, child.how->link, word_for(what.how));
 }
 
 void supervisor_actor::act(const supervising::arm_timer& what) {
@@ -206,11 +223,6 @@ void supervisor_actor::act(const supervising::note& what) {
 
 void supervisor_actor::act(const supervising::report_up&) {
   port::mail(self_, child_ready{options_.id, options_.incarnation}).send(options_.parent);
-}
-
-void supervisor_actor::act(const supervising::forget_child& what) {
-  deadlines_.drop(what.child);
-  children_.erase(what.child);
 }
 
 void supervisor_actor::act(const supervising::stopped& what) { end(ending::well, what.reason); }

@@ -6,8 +6,10 @@
 #include <coppice/supervisors/supervision.hpp>
 #include <coppice/supervisors/supervisor.hpp>
 
-#include <functional>
+#include <memory>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace coppice {
 
@@ -35,14 +37,22 @@ public:
   caf::behavior make_behavior();
 
 private:
-  /// What the core does not know of a child: how it is started, and the actor.
+  /// What the core does not know of a child.
   struct kept_child {
-    std::function<caf::actor(const start_context&)> start{};
-    child_link link = child_link::messages;
+    std::shared_ptr<const child_maker> how{}; // dynamic children share one
+    unsigned number = 0;
+    std::vector<std::string> args{};
     caf::actor actor{}; // empty when nothing of it exists
     std::uint64_t incarnation = 0;
   };
+  /// A call that has not been answered.
+  struct open_call {
+    caf::response_promise promise{};
+    std::shared_ptr<const child_maker> start{};
+    std::vector<std::string> args{};
+  };
 
+  [[nodiscard]] static supervision core_of(const supervisor_options& options);
   void feed(const supervising::event& what);
   void feed(const supervising::event& what, monotonic_time now);
   void on_stop(stop_how how);
@@ -51,6 +61,7 @@ private:
   void on_gone(const child_actor_gone& gone);
   void on_wake_up(const wake_up& wake);
   caf::response_promise on_describe();
+  caf::response_promise on_call(supervisor_call& call);
 
   // one for each action
   void act(const supervising::start_child& what);
@@ -58,7 +69,9 @@ private:
   void act(const supervising::arm_timer& what);
   void act(const supervising::note& what);
   void act(const supervising::report_up&);
+  void act(const supervising::adopt_child& what);
   void act(const supervising::forget_child& what);
+  void act(const supervising::reply& what);
   void act(const supervising::stopped& what);
   void act(const supervising::report_failed_start& what);
   void act(const supervising::give_up& what);
@@ -71,9 +84,12 @@ private:
 
   caf::event_based_actor* self_;
   supervisor_options options_;
+  std::shared_ptr<const child_maker> dynamic_;
   supervision core_;
   deadlines deadlines_;
   std::unordered_map<child_key, kept_child> children_;
+  std::unordered_map<std::uint64_t, open_call> open_calls_; // by ticket
+  std::uint64_t last_ticket_ = 0;
 };
 
 } // namespace coppice

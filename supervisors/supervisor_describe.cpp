@@ -30,7 +30,7 @@ tree_node supervisor_actor::describe_self() const {
 }
 
 tree_node supervisor_actor::describe_child(const supervised_child& child) const {
-  const bool plain_actor = children_.at(child.key).link == child_link::exit;
+  const bool plain_actor = children_.at(child.key).how->link == child_link::exit;
   return {.id = child.spec.id,
           .kind = plain_actor ? "actor" : std::string{to_string(child.spec.type)},
           .state = std::string{to_string(child.state)},

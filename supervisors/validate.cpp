@@ -95,6 +95,18 @@ void check_backoff(const supervisor_spec& supervisor, const backoff& wait, findi
     found.add("backoff.jitter", fmt::format("{}", wait.jitter), "must be in [0, 1)");
 }
 
+void check_child(const supervisor_spec& spec, const child_spec& child, std::string name,
+                 std::set<std::string_view>& ids, std::vector<spec_error>& all) {
+  findings found{std::move(name), all};
+  check_id(child.id, ids, found);
+  if (child.shutdown) {
+    if (const auto limit = child.shutdown->limit()) found.positive("shutdown", *limit);
+  }
+  if (child.ready_timeout) found.positive("ready_timeout", *child.ready_timeout);
+  check_significant(spec, child, found);
+  check_backoff(spec, child.backoff, found);
+}
+
 } // namespace
 
 std::string spec_error::message() const {
@@ -109,15 +121,28 @@ std::vector<spec_error> validate(const supervisor_spec& spec,
   std::set<std::string_view> ids;
   for (std::size_t i = 0; i < children.size(); ++i) {
     const child_spec& child = children[i];
-    findings found{child.id.empty() ? fmt::format("number {}", i + 1) : child.id, all};
-    check_id(child.id, ids, found);
-    if (child.shutdown) {
-      if (const auto limit = child.shutdown->limit()) found.positive("shutdown", *limit);
-    }
-    if (child.ready_timeout) found.positive("ready_timeout", *child.ready_timeout);
-    check_significant(spec, child, found);
-    check_backoff(spec, child.backoff, found);
+    check_child(spec, child, child.id.empty() ? fmt::format("number {}", i + 1) : child.id, ids,
+                all);
   }
+  return all;
+}
+
+std::vector<spec_error> validate(const supervisor_spec& spec, std::span<const child_spec> children,
+                                 const child_template& dynamic) {
+  std::vector<spec_error> all = validate(spec, children);
+  findings own{"", all};
+  if (spec.strategy != restart_strategy::one_for_one)
+    own.add("strategy", std::string{to_string(spec.strategy)},
+            "dynamic children are restarted one by one: one_for_one");
+  if (dynamic.max_children == 0 || dynamic.max_children > limits::dynamic_children)
+    own.add("max_children", fmt::format("{}", dynamic.max_children),
+            fmt::format("is not within 1 and {}", limits::dynamic_children));
+  else if (dynamic.initial > dynamic.max_children)
+    own.add("instances", fmt::format("{}", dynamic.initial),
+            fmt::format("is more than max_children ({})", dynamic.max_children));
+  std::set<std::string_view> ids;
+  check_child(spec, dynamic.spec, dynamic.spec.id.empty() ? "the template" : dynamic.spec.id, ids,
+              all);
   return all;
 }
 

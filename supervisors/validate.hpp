@@ -3,6 +3,7 @@
 // once. Pure.
 
 #include <coppice/supervisors/child_spec.hpp>
+#include <coppice/supervisors/child_template.hpp>
 #include <coppice/supervisors/supervisor_spec.hpp>
 
 #include <span>
@@ -25,5 +26,9 @@ struct spec_error {
 /// Everything that is wrong, supervisor first, then children in order; empty if all is well.
 [[nodiscard]] std::vector<spec_error> validate(const supervisor_spec& spec,
                                                std::span<const child_spec> children);
+/// Of a dynamic supervisor.
+[[nodiscard]] std::vector<spec_error> validate(const supervisor_spec& spec,
+                                               std::span<const child_spec> children,
+                                               const child_template& dynamic);
 
 } // namespace coppice

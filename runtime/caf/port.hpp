@@ -70,6 +70,11 @@ public:
   [[nodiscard]] auto request(const caf::actor& to, std::chrono::milliseconds timeout) && {
     return asked{self_, self_->request(to, timeout, std::move(message_))};
   }
+  /// The same without a limit, for answers that take as long as it takes. Still an error when `to`
+  /// has ended, or ends with the question unread.
+  [[nodiscard]] auto request(const caf::actor& to) && {
+    return asked{self_, self_->request(to, caf::infinite, std::move(message_))};
+  }
 
 private:
   Self* self_;

@@ -1,6 +1,7 @@
 #include "script.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <stdexcept>
 #include <type_traits>
 
@@ -24,6 +25,31 @@ std::string_view verb(supervising::stop_mode how) {
   return "? ";
 }
 
+/// "3: ok", "3: a#2 up", "3: running", "3: 4 to 2"
+std::string text_of(const supervising::reply& reply) {
+  struct {
+    std::string operator()(std::monostate) { return "ok"; }
+    std::string operator()(const child_info& child) {
+      return child.id + "#" + std::to_string(child.incarnation) + " " +
+             std::string{to_string(child.state)};
+    }
+    std::string operator()(const std::vector<child_info>& all) {
+      std::string text;
+      for (const child_info& each : all) text += (text.empty() ? "" : ", ") + (*this)(each);
+      return text;
+    }
+    std::string operator()(const child_counts& n) {
+      return fmt::format("{} specs, {} active, {} supervisors, {} workers", n.specs, n.active,
+                         n.supervisors, n.workers);
+    }
+    std::string operator()(const child_spec& spec) { return "spec of " + spec.id; }
+    std::string operator()(const scaled& n) { return fmt::format("{} to {}", n.before, n.after); }
+  } texts;
+  return fmt::format("{}: {}", reply.ticket,
+                     reply.answer ? std::visit(texts, *reply.answer)
+                                  : std::string{to_string(reply.answer.error().code)});
+}
+
 } // namespace
 
 child_key script::key(std::string_view id) const {
@@ -45,8 +71,14 @@ child_state script::state(std::string_view id) const {
 
 std::string script::play(const supervising::event& what) {
   std::string said;
-  const auto name = [this](child_key key) { return core_->children()[key].spec.id; };
-  for (const supervising::action& each : core_->decide(what, now_)) {
+  const auto name = [this](child_key key) -> std::string {
+    for (const auto& [id, known] : ids_)
+      if (known == key) return id;
+    return "unknown";
+  };
+  const supervising::actions answer = core_->decide(what, now_);
+  learn_ids();
+  for (const supervising::action& each : answer) {
     std::visit(
         [&](const auto& a) {
           using type = std::decay_t<decltype(a)>;
@@ -60,7 +92,12 @@ std::string script::play(const supervising::event& what) {
             reports_.push_back(a.report);
           else if constexpr (std::is_same_v<type, supervising::report_up>)
             join(said, "up");
-          else if constexpr (std::is_same_v<type, supervising::forget_child>)
+          else if constexpr (std::is_same_v<type, supervising::adopt_child>)
+            ++adopted_;
+          else if constexpr (std::is_same_v<type, supervising::reply>) {
+            join(said, text_of(a));
+            if (!a.answer) failures_.push_back(a.answer.error().text);
+          } else if constexpr (std::is_same_v<type, supervising::forget_child>)
             timers_.drop(a.child);
           else if constexpr (std::is_same_v<type, supervising::stopped>)
             join(said, "stopped");
@@ -71,7 +108,6 @@ std::string script::play(const supervising::event& what) {
         },
         each);
   }
-  learn_ids();
   return said;
 }
 

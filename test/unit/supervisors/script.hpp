@@ -3,6 +3,7 @@
 // words:
 //
 //   "start a#1"  "stop a"  "hurry a"  "kill a"  "up"  "stopped"  "give_up"  "failed_start a: why"
+//   "1: ok"  "2: running"  the answer to the first call, and to the second
 //
 // Timers are kept here and fire when time passes. Reports are kept as lines.
 
@@ -42,6 +43,11 @@ public:
       : core_{std::make_unique<supervision>("top", spec, std::move(children), seed)} {
     learn_ids();
   }
+  /// A dynamic supervisor.
+  static script dynamic(supervisor_spec spec, child_template children) {
+    return script{std::make_unique<supervision>("top", spec, std::vector<child_spec>{},
+                                                std::move(children), 1)};
+  }
 
   // Each plays one event and returns what was said to it.
   std::string begin() { return play(supervising::begin{}); }
@@ -50,6 +56,10 @@ public:
   }
   std::string ends(std::string_view id, ending how) {
     return play(supervising::child_ended{key(id), incarnation(id), std::move(how)});
+  }
+  /// A call; its ticket is the next number, from 1.
+  std::string ask(calls::request what) {
+    return play(supervising::call{++last_ticket_, std::move(what)});
   }
   std::string stop() { return play(supervising::stop_requested{}); }
   std::string hurry(monotonic_duration limit) { return play(supervising::hurry{limit}); }
@@ -72,9 +82,12 @@ public:
   [[nodiscard]] child_key key(std::string_view id) const;
   [[nodiscard]] const std::vector<supervisor_report>& reports() const { return reports_; }
   [[nodiscard]] const supervisor_report& last_report() const { return reports_.back(); }
+  /// Texts of the refusals.
+  [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
   [[nodiscard]] const deadlines& timers() const { return timers_; }
 
 private:
+  explicit script(std::unique_ptr<supervision> core) : core_{std::move(core)} {}
   void learn_ids();
 
   std::unique_ptr<supervision> core_;
@@ -82,6 +95,9 @@ private:
   deadlines timers_;
   monotonic_time now_{1h};
   std::vector<supervisor_report> reports_;
+  std::vector<std::string> failures_;
+  std::uint64_t last_ticket_ = 0;
+  unsigned adopted_ = 0;
 };
 
 } // namespace coppice::test

@@ -6,10 +6,16 @@
 
 namespace coppice::test {
 
+supervision simulation::core_of(supervisor_spec spec, std::vector<child_spec> children,
+                                std::uint64_t seed, const std::optional<child_template>& dynamic) {
+  if (dynamic) return {"storm", spec, std::move(children), *dynamic, seed};
+  return {"storm", spec, std::move(children), seed};
+}
+
 simulation::simulation(supervisor_spec spec, std::vector<child_spec> children, habits h,
-                       std::uint64_t seed)
+                       std::uint64_t seed, const std::optional<child_template>& dynamic)
     : seed_{seed},
-      core_{"storm", spec, std::move(children), seed},
+      core_{core_of(spec, std::move(children), seed, dynamic)},
       habits_{h},
       random_{seed ^ 0x9e3779b97f4a7c15U} {
   for (const supervised_child& each : core_.children()) processes_[each.key] = {};
@@ -36,6 +42,18 @@ void simulation::run_until(monotonic_duration length) {
     }
   }
   check();
+}
+
+void simulation::ask(calls::request what) {
+  if (!final_word_.empty()) return;
+  unanswered_.insert(++last_ticket_);
+  by_call_ = true;
+  feed(supervising::call{last_ticket_, std::move(what)});
+  by_call_ = false;
+}
+
+void simulation::act(const supervising::reply& what) {
+  require(unanswered_.erase(what.ticket) == 1, "an answer that nobody waits for");
 }
 
 void simulation::happen(const happening& what) {
@@ -79,7 +97,9 @@ void simulation::act(const supervising::start_child& what) {
   require(!child.alive, "two incarnations of one child");
   require(what.incarnation == child.incarnation + 1, "incarnations do not count up by one");
   require(core_.state() != supervisor_state::stopping, "a start while stopping");
-  if (core_.spec().strategy != restart_strategy::one_for_one && !core_.spec().parallel_start)
+  const bool called = core_.children()[what.child].on_trial != trial::no;
+  if (core_.spec().strategy != restart_strategy::one_for_one && !core_.spec().parallel_start &&
+      !called)
     require(!any_alive_after(what.child), "started before what depends on it had ended");
   child = {.alive = true,
            .incarnation = what.incarnation,
@@ -104,7 +124,7 @@ void simulation::act(const supervising::stop_child& what) {
     plan_end(what.child, within({0ms, 2ms}), {ending::abnormal, "SIGKILL"});
     return;
   }
-  if (!core_.spec().parallel_start)
+  if (!core_.spec().parallel_start && !by_call_)
     require(!any_alive_after(what.child), "not stopped in reverse order");
   if (std::exchange(child.asked, true)) return;
   if (!child.stubborn)
@@ -114,6 +134,14 @@ void simulation::act(const supervising::stop_child& what) {
 }
 
 void simulation::act(const supervising::arm_timer& what) { timers_.set(what.token, what.due); }
+
+/// The intensity, counted anew from what is reported.
+void simulation::act(const supervising::note& what) {
+  if (!what.report.delay || core_.spec().on_exceeded == exceeded_policy::degrade) return;
+  restarts_.push_back(now_);
+  while (restarts_.front() < now_ - core_.spec().intensity.period) restarts_.pop_front();
+  require(restarts_.size() <= core_.spec().intensity.restarts, "restarted too often");
+}
 
 void simulation::act(const supervising::report_up&) { require(++ups_ == 1, "up twice"); }
 
@@ -130,6 +158,7 @@ bool simulation::any_alive_after(child_key key) const {
 
 void simulation::say(std::string word) {
   final_word_ = std::move(word);
+  require(unanswered_.empty(), "a call that was never answered");
   for (const auto& [key, each] : processes_) require(!each.alive, "ended with a child alive");
 }
 

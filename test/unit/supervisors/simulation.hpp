@@ -7,8 +7,10 @@
 #include <coppice/supervisors/supervision.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,10 +39,13 @@ struct habits {
 
 class simulation {
 public:
-  simulation(supervisor_spec spec, std::vector<child_spec> children, habits h, std::uint64_t seed);
+  simulation(supervisor_spec spec, std::vector<child_spec> children, habits h, std::uint64_t seed,
+             const std::optional<child_template>& dynamic = {});
 
   /// Runs to this much virtual time after the start, or to the supervisor's end.
   void run_until(monotonic_duration length);
+  /// Asks; the answer must come, once, before the supervisor's end.
+  void ask(calls::request what);
   void stop() { feed(supervising::stop_requested{}); }
   void hurry(monotonic_duration limit) { feed(supervising::hurry{limit}); }
   void kill() { feed(supervising::kill{}); }
@@ -74,15 +79,20 @@ private:
   void act(const supervising::start_child& what);
   void act(const supervising::stop_child& what);
   void act(const supervising::arm_timer& what);
-  void act(const supervising::note&) {}
+  void act(const supervising::note& what);
   void act(const supervising::report_up&);
+  void act(const supervising::adopt_child& what) { processes_[what.child] = {}; }
   void act(const supervising::forget_child& what);
+  void act(const supervising::reply& what);
   void act(const supervising::stopped&) { say("stopped"); }
   void act(const supervising::report_failed_start&) { say("failed_start"); }
   void act(const supervising::give_up&) { say("give_up"); }
 
   void happen(const happening& what);
   void plan_end(child_key key, monotonic_duration after, ending how);
+  [[nodiscard]] static supervision core_of(supervisor_spec spec, std::vector<child_spec> children,
+                                           std::uint64_t seed,
+                                           const std::optional<child_template>& dynamic);
   void later(monotonic_duration after, happening what) {
     future_.emplace(now_ + after, std::move(what));
   }
@@ -105,6 +115,10 @@ private:
   monotonic_time now_{1h};
   std::uint64_t plans_ = 0;
   std::uint64_t faults_ = 0;
+  std::deque<monotonic_time> restarts_; // that were granted, within the intensity's period
+  std::uint64_t last_ticket_ = 0;
+  std::set<std::uint64_t> unanswered_;
+  bool by_call_ = false; ///< a call is being answered: it may ask anybody to stop
   unsigned ups_ = 0;
   monotonic_duration time_up_{};
   std::string final_word_;

@@ -87,11 +87,18 @@ struct test_child {
   }
 };
 
+/// To the parent: ask this of the supervisor.
+struct ask_for {
+  caf::actor whom;
+  supervisor_call call;
+};
+
 /// The parent of the top supervisor, or of any.
 struct test_parent {
   caf::event_based_actor* self;
   std::shared_ptr<diary> book;
   std::shared_ptr<tree_node> tree;
+  std::shared_ptr<std::vector<call_answer>> answers;
 
   caf::behavior make_behavior() {
     return {
@@ -99,6 +106,14 @@ struct test_parent {
         [this](const child_ended& m) {
           book->lines.push_back("ended " + m.id + " " + std::string{to_string(m.ending.how)} +
                                 ": " + m.ending.reason);
+        },
+        [this](const ask_for& m) {
+          port::mail(self, m.call)
+              .request(m.whom)
+              .then([this](const supervisor_answer& said) { answers->push_back(said.answer); },
+                    [this](const caf::error&) {
+                      answers->push_back(refused(call_error::shutting_down, "gone"));
+                    });
         },
         [this](const caf::actor& whom) {
           port::mail(self, describe{}).request(whom, 5s).then([this](const tree_node& node) {
@@ -112,7 +127,7 @@ struct test_parent {
 class supervised_world {
 public:
   supervised_world() {
-    parent_ = port::spawn_state<test_parent>(world_.system(), book_, tree_);
+    parent_ = port::spawn_state<test_parent>(world_.system(), book_, tree_, answers_);
     world_.run();
   }
   ~supervised_world() {
@@ -142,6 +157,26 @@ public:
     world_.deliver(whom, message);
     return book_->take();
   }
+  [[nodiscard]] child_maker maker(manner how = manner::obedient) const {
+    return {[book = book_, how](const start_context& c) {
+      return port::spawn_state<test_child>(*c.system, c, book, how);
+    }};
+  }
+  /// A call to the top supervisor; the answer may come later.
+  void send(supervisor_call call) { world_.deliver(parent_, ask_for{top_, std::move(call)}); }
+  /// The same, with an answer at once.
+  call_answer ask(supervisor_call call) {
+    const std::size_t before = answers_->size();
+    send(std::move(call));
+    if (answers_->size() != before + 1) throw std::logic_error{"no answer"};
+    return answers_->back();
+  }
+  [[nodiscard]] std::size_t answers() const { return answers_->size(); }
+  [[nodiscard]] const call_answer& last_answer() const { return answers_->back(); }
+  void kill_top() {
+    caf::anon_send_exit(top_, caf::exit_reason::kill);
+    world_.run();
+  }
   std::string stop(stop_how how = stop_how::shutdown) {
     world_.deliver(top_, stop_child{how});
     return book_->take();
@@ -165,6 +200,7 @@ public:
 private:
   std::shared_ptr<diary> book_ = std::make_shared<diary>();
   std::shared_ptr<tree_node> tree_ = std::make_shared<tree_node>();
+  std::shared_ptr<std::vector<call_answer>> answers_ = std::make_shared<std::vector<call_answer>>();
   kept_log log_;
   actor_world world_;
   caf::actor parent_;
@@ -177,4 +213,5 @@ COPPICE_MESSAGES_BEGIN(supervisor_tests, 1100)
 COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::become_ready)
 COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::end_now)
 COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::drop_dead)
+COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::ask_for)
 COPPICE_MESSAGES_END(supervisor_tests)

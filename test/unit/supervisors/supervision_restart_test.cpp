@@ -235,6 +235,7 @@ TEST_CASE("why a child was restarted can be told later") {
   CHECK(last.restarted);
   CHECK(last.delay == 100ms);
   CHECK_FALSE(last.asked);
+  CHECK(to_text(last) == "restarted because of SIGSEGV (core dumped) after 0.4 s; delay 0.1 s");
   CHECK(s.child("a").restarts() == 0);
   s.pass(100ms);
   CHECK(s.child("a").restarts() == 1);
