@@ -50,6 +50,27 @@ public:
     return all;
   }
 
+  [[nodiscard]] supervisor_calls supervisors() {
+    return supervisor_calls{[this, alive = std::weak_ptr{alive_}](
+                                std::string supervisor, calls::request what,
+                                std::shared_ptr<const child_maker> start,
+                                supervisor_calls::then<call_value> then) {
+      if (alive.expired()) return then(refused(call_error::shutting_down, "the primary is gone"));
+      // Through the loop, there and back: the caller may be within a handler of the tree.
+      asio::post(io_, [this, alive,
+                       call = supervisor_call{path_of(spec_, supervisor), std::move(what),
+                                              start ? *start : child_maker{}},
+                       then = std::move(then)]() mutable {
+        if (alive.expired()) return;
+        if (!actor_ || ended_)
+          return then(refused(call_error::shutting_down, "the tree does not run"));
+        actors_.deliver(actor_, ask_tree{std::move(call), [this, then](const call_answer& said) {
+                                           asio::post(io_, [then, said] { then(said); });
+                                         }});
+      });
+    }};
+  }
+
 private:
   result<void> open_endpoints() {
     for (const auto& numbered : number_groups(spec_)) {
@@ -109,6 +130,7 @@ private:
     root.id = spec_.name;
     root.spec.strategy = spec_.strategy;
     root.spec.intensity = spec_.intensity;
+    root.spec.auto_shutdown = spec_.auto_shutdown;
     const std::uint64_t seed = std::random_device{}();
     root.seed = seed;
     root.children = make_tree(spec_, groups_, {&io_, &actors_, spawner_.get(), &log_, seed});
@@ -126,7 +148,7 @@ private:
     while (picture.ends_with('\n')) picture.pop_back();
     log_.info("ready: {} workers in {:.1f} ms\n{}", workers, took.count(), picture);
     if (zygotes_) zygotes_->keep_spares(1); // not earlier: the boot has the processors first
-    if (spec_.on_ready) spec_.on_ready({::getpid(), endpoints(), workers});
+    if (spec_.on_ready) spec_.on_ready({::getpid(), endpoints(), workers, supervisors()});
   }
 
   void on_tree_ended(const ending& how) {
@@ -168,6 +190,8 @@ result<void> primary::start(std::function<void(int exit_code)> on_end) {
 }
 
 void primary::stop() { impl_->stop(); }
+
+supervisor_calls primary::supervisors() const { return impl_->supervisors(); }
 
 std::vector<std::string> primary::endpoints() const { return impl_->endpoints(); }
 

@@ -47,6 +47,10 @@ public:
   /// With their real ports, in the order of the spec.
   [[nodiscard]] std::vector<std::string> endpoints() const;
 
+  /// To ask the supervisors of the running tree; see supervisor_calls.hpp. Calls before the tree is
+  /// started are refused with shutting_down.
+  [[nodiscard]] supervisor_calls supervisors() const;
+
 private:
   class impl;
   std::unique_ptr<impl> impl_;

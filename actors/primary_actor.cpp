@@ -32,7 +32,18 @@ caf::behavior primary_actor::make_behavior() {
         if (closing_ > 0 && --closing_ == 0) stop_root(stop_how::shutdown);
       },
       [this](const stop_tree&) { stop(); },
+      [this](const ask_tree& m) { ask(m); },
   };
+}
+
+void primary_actor::ask(const ask_tree& m) {
+  const auto refuse = [then = m.then](const caf::error&) {
+    then(refused(call_error::shutting_down, "the tree has ended"));
+  };
+  if (!root_) return refuse({});
+  port::mail(self_, m.call)
+      .request(root_)
+      .then([then = m.then](const supervisor_answer& said) { then(said.answer); }, refuse);
 }
 
 void primary_actor::stop() {

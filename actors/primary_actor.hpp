@@ -24,6 +24,12 @@ struct start_tree {
 /// primary -> primary_actor: one more degree of stopping.
 struct stop_tree {};
 
+/// primary -> primary_actor: ask this of the supervisor at the end of the path.
+struct ask_tree {
+  supervisor_call call;
+  std::function<void(const call_answer&)> then; ///< called once, whatever happens
+};
+
 struct primary_actor_parts {
   std::vector<std::shared_ptr<pool_roster>> pools;
   std::function<void(const tree_node&)> on_up; ///< the whole tree is ready
@@ -42,6 +48,7 @@ private:
   void stop();
   void close_endpoints();
   void stop_root(stop_how how);
+  void ask(const ask_tree& m);
 
   caf::event_based_actor* self_;
   primary_actor_parts parts_;
@@ -55,4 +62,5 @@ private:
 COPPICE_MESSAGES_BEGIN(primary_messages, 230)
 COPPICE_LOCAL_MESSAGE(primary_messages, coppice::start_tree)
 COPPICE_LOCAL_MESSAGE(primary_messages, coppice::stop_tree)
+COPPICE_LOCAL_MESSAGE(primary_messages, coppice::ask_tree)
 COPPICE_MESSAGES_END(primary_messages)

@@ -18,6 +18,11 @@ bool is_name(const std::string& text) {
   });
 }
 
+bool is_usual(const restart_limit& limit) {
+  const restart_limit usual;
+  return limit.restarts == usual.restarts && limit.period == usual.period;
+}
+
 /// Collects what is wrong, walking the tree in the order of the spec.
 class spec_check {
 public:
@@ -27,20 +32,26 @@ public:
     supervisor_spec root;
     root.strategy = spec.strategy;
     root.intensity = spec.intensity;
-    children(spec.children, below);
-    own(root, below);
+    root.auto_shutdown = spec.auto_shutdown;
+    children(spec.children, spec.strategy, below);
+    own(validate(root, below));
   }
 
   std::vector<spec_error> errors;
 
 private:
-  void children(const std::vector<child>& specs, std::vector<child_spec>& into) {
+  void children(const std::vector<child>& specs, restart_strategy strategy,
+                std::vector<child_spec>& into) {
     for (const auto& each : specs) {
       if (const auto* group = each.group()) {
-        into.push_back({.id = group->name});
+        const bool own = group->what == group_spec::kind::agent && strategy != one_for_one;
+        into.push_back(own ? worker_of(*group, group->name) : child_of(*group));
         this->group(*group);
+        if (own && (group->on_exceeded || !is_usual(group->intensity)))
+          add(group->name, group->on_exceeded ? "on_exceeded" : "intensity", "",
+              "under " + std::string{to_string(strategy)} + " the supervisor's own counts");
       } else {
-        into.push_back({.id = each.nested()->name, .restart = each.nested()->restart});
+        into.push_back(child_of(*each.nested()));
         nested(*each.nested());
       }
     }
@@ -54,14 +65,16 @@ private:
     supervisor_spec own_spec;
     own_spec.strategy = spec.strategy;
     own_spec.intensity = spec.intensity;
-    children(spec.children, below);
-    own(own_spec, below, spec.name);
+    own_spec.auto_shutdown = spec.auto_shutdown;
+    children(spec.children, spec.strategy, below);
+    own(validate(own_spec, below), spec.name);
   }
 
   void group(const group_spec& spec) {
     name(spec.name);
     if (!spec.body) add(spec.name, "body", "", "is empty: a worker would have nothing to run");
-    if (spec.instances && (*spec.instances == 0 || *spec.instances > max_instances))
+    const bool none = spec.what == group_spec::kind::dynamic;
+    if (spec.instances && ((*spec.instances == 0 && !none) || *spec.instances > max_instances))
       add(spec.name, "instances", std::to_string(*spec.instances),
           "is not within 1 and " + std::to_string(max_instances));
     if (spec.what == group_spec::kind::agent && spec.instances != 1u)
@@ -76,8 +89,14 @@ private:
       else if (where->port != 0 && !endpoints_.insert(to_string(*where)).second)
         add(spec.name, "listen", text, "is another pool's already");
     }
-    const std::vector<child_spec> workers{worker_of(spec, spec.name)};
-    own(supervisor_of(spec), workers, spec.name);
+    if (spec.significant && spec.what == group_spec::kind::pool)
+      add(spec.name, "significant", "true", "a pool does not end by itself");
+    if (spec.what == group_spec::kind::agent) {
+      const std::vector<child_spec> workers{worker_of(spec, spec.name)};
+      own(validate(supervisor_of(spec), workers), spec.name);
+    } else {
+      own(validate(supervisor_of(spec), {}, template_of(spec)), spec.name);
+    }
   }
 
   void name(const std::string& text) {
@@ -88,9 +107,8 @@ private:
   }
 
   /// What the supervision core itself checks; its words for "the supervisor itself" get the name.
-  void own(const supervisor_spec& spec, const std::vector<child_spec>& below,
-           const std::string& name = {}) {
-    for (auto& error : validate(spec, below)) {
+  void own(std::vector<spec_error> found, const std::string& name = {}) {
+    for (auto& error : found) {
       if (error.field == "id") continue; // said by name(), with the rule for the whole tree
       if (error.child.empty()) error.child = name;
       errors.push_back(std::move(error));
@@ -116,6 +134,19 @@ void collect(const std::vector<child>& children, group_spec::kind what,
   }
 }
 
+/// Where the supervisor of this name is, if the spec has one.
+bool find_path(const std::vector<child>& children, std::string_view name,
+               std::vector<std::string>& path) {
+  for (const auto& each : children) {
+    const auto* group = each.group();
+    path.push_back(group ? group->name : each.nested()->name);
+    if (path.back() == name || (!group && find_path(each.nested()->children, name, path)))
+      return true;
+    path.pop_back();
+  }
+  return false;
+}
+
 } // namespace
 
 std::vector<std::string> validate(const service_spec& spec) {
@@ -130,10 +161,21 @@ unsigned instances_of(const group_spec& group) {
   return group.instances.value_or(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+std::vector<std::string> path_of(const service_spec& spec, std::string_view name) {
+  std::vector<std::string> path;
+  if (!name.empty() && !find_path(spec.children, name, path)) {
+    for (std::size_t end; (end = name.find('/')) != name.npos; name.remove_prefix(end + 1))
+      path.emplace_back(name.substr(0, end));
+    path.emplace_back(name);
+  }
+  return path;
+}
+
 std::vector<numbered_group> number_groups(const service_spec& spec) {
   std::vector<const group_spec*> groups;
   collect(spec.children, group_spec::kind::agent, groups);
   collect(spec.children, group_spec::kind::pool, groups);
+  collect(spec.children, group_spec::kind::dynamic, groups);
   std::vector<numbered_group> numbered;
   std::uint64_t next = 1; // 0 is the primary
   for (const auto* group : groups) {

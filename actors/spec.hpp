@@ -10,6 +10,7 @@
 // the primary only.
 
 #include <chrono>
+#include <coppice/actors/supervisor_calls.hpp>
 #include <coppice/runtime/log.hpp>
 #include <coppice/runtime/worker/worker_main.hpp>
 #include <coppice/supervisors/child_spec.hpp>
@@ -35,9 +36,9 @@ enum class spawn_method {
         ///< 3 ms each
 };
 
-/// A set of processes that run the same body: a pool's workers, or one agent.
+/// A set of processes that run the same body: a pool's workers, one agent, or dynamic workers.
 struct group_spec {
-  enum class kind { pool, agent };
+  enum class kind { pool, agent, dynamic };
 
   kind what = kind::pool;
   /// Unique in the whole tree; letters, digits, '_', '-' and '.'. Workers are called NAME/1,
@@ -45,8 +46,11 @@ struct group_spec {
   std::string name{};
   /// Runs in each worker process. Required.
   worker_body body{};
-  /// Number of processes, 1 to 1024; nothing: one per core. An agent has one.
+  /// Number of processes, 1 to 1024; nothing: one per core. An agent has one, a dynamic group
+  /// starts with none.
   std::optional<unsigned> instances{};
+  /// There are never more, whoever asks; 1 to 10,000. Default: 1024.
+  unsigned max_children = 1024;
   /// Endpoints to serve, as "tcp://HOST:PORT". Port 0 takes a free one.
   std::vector<std::string> endpoints{};
   restart_type restart = permanent;
@@ -58,8 +62,12 @@ struct group_spec {
   std::optional<std::chrono::milliseconds> ready_timeout{};
   /// How many restarts are too many. What counts, and what follows, is up to `on_exceeded`.
   restart_limit intensity{};
-  /// Default: degrade for pools, escalate for agents.
+  /// Default: degrade for pools, escalate for others.
   std::optional<exceeded_policy> on_exceeded{};
+  /// The end of the whole group by itself may end the supervisor it belongs to, see its
+  /// auto_shutdown: an agent that is done, or the last of the dynamic workers. Only for agents and
+  /// dynamic groups that are transient or temporary.
+  bool significant = false;
 };
 
 class child;
@@ -70,6 +78,15 @@ struct nested_spec {
   restart_strategy strategy = one_for_one;
   restart_limit intensity{};
   restart_type restart = permanent;
+  /// Whether it ends when its significant children have ended by themselves.
+  auto_shutdown_policy auto_shutdown = auto_shutdown_policy::never;
+  /// Its own end by auto_shutdown may end the supervisor above it. Only if it is transient or
+  /// temporary.
+  bool significant = false;
+  /// How long it may take to stop, with all below it. Default: infinity.
+  std::optional<shutdown_time> shutdown{};
+  /// Of its own restarts, after it has given up.
+  coppice::backoff backoff{};
   std::vector<child> children{};
 };
 
@@ -114,6 +131,7 @@ public:
   pool& ready_timeout(std::chrono::milliseconds time) { return spec_.ready_timeout = time, *this; }
   pool& intensity(restart_limit limit) { return spec_.intensity = limit, *this; }
   pool& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
+  pool& max_children(unsigned most) { return spec_.max_children = most, *this; }
 
   operator child() const { return {spec_}; }
 
@@ -122,7 +140,8 @@ private:
 };
 
 /// One process for background work that must exist once. It is ready before what comes after it in
-/// the spec starts.
+/// the spec starts. Under one_for_all and rest_for_one its deaths count for the supervisor it
+/// belongs to, and it has no intensity of its own.
 class agent {
 public:
   template <class Body>
@@ -138,6 +157,36 @@ public:
   agent& ready_timeout(std::chrono::milliseconds time) { return spec_.ready_timeout = time, *this; }
   agent& intensity(restart_limit limit) { return spec_.intensity = limit, *this; }
   agent& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
+  agent& significant(bool is = true) { return spec_.significant = is, *this; }
+
+  operator child() const { return {spec_}; }
+
+private:
+  group_spec spec_;
+};
+
+/// Worker processes that are added at run time, each by a start_child call (supervisor_calls.hpp):
+/// `dynamic("jobs", body).restart(temporary).max_children(16)`. OTP's simple_one_for_one. Those
+/// that have ended for good are forgotten.
+class dynamic {
+public:
+  template <class Body>
+  dynamic(std::string name, Body body) {
+    spec_.what = group_spec::kind::dynamic;
+    spec_.name = std::move(name);
+    spec_.body = make_worker_body(std::move(body));
+    spec_.instances = 0;
+  }
+  dynamic& max_children(unsigned most) { return spec_.max_children = most, *this; }
+  dynamic& restart(restart_type type) { return spec_.restart = type, *this; }
+  dynamic& backoff(coppice::backoff waits) { return spec_.backoff = waits, *this; }
+  dynamic& shutdown(shutdown_time time) { return spec_.shutdown = time, *this; }
+  dynamic& ready_timeout(std::chrono::milliseconds time) {
+    return spec_.ready_timeout = time, *this;
+  }
+  dynamic& intensity(restart_limit limit) { return spec_.intensity = limit, *this; }
+  dynamic& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
+  dynamic& significant(bool is = true) { return spec_.significant = is, *this; }
 
   operator child() const { return {spec_}; }
 
@@ -156,6 +205,7 @@ struct service_started {
   pid_t pid = 0;                      ///< of the primary
   std::vector<std::string> endpoints; ///< with their real ports, in the order of the spec
   std::size_t workers = 0;            ///< processes, agents included
+  supervisor_calls supervisors;       ///< to ask them while they run; may be kept
 };
 
 /// The whole program: the root supervisor and what belongs to the process.
@@ -163,6 +213,7 @@ struct service_spec {
   restart_strategy strategy = one_for_one;
   /// Of the root. Intensities multiply from level to level, hence the small one.
   restart_limit intensity{.restarts = 3, .period = std::chrono::seconds{60}};
+  auto_shutdown_policy auto_shutdown = auto_shutdown_policy::never;
   std::vector<child> children{};
 
   /// Names the program in its state directory and in logs. Default: the last part of argv[0].
@@ -190,6 +241,9 @@ struct numbered_group {
   unsigned instances = 0;
 };
 [[nodiscard]] std::vector<numbered_group> number_groups(const service_spec& spec);
+/// The ids from the root to the supervisor of this name; a name that the spec does not have is
+/// taken as such a path itself, with '/' between.
+[[nodiscard]] std::vector<std::string> path_of(const service_spec& spec, std::string_view name);
 /// How many processes a group has: as it says, or one per core.
 [[nodiscard]] unsigned instances_of(const group_spec& group);
 

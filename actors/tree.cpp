@@ -23,12 +23,25 @@ public:
   tree_maker(const service_spec& spec, group_grounds& groups, const tree_ground& ground)
       : groups_{groups},
         ground_{ground} {
-    for (const auto& numbered : number_groups(spec))
+    for (const auto& numbered : number_groups(spec)) {
       first_ids_[numbered.group->name] = numbered.first_worker_id;
+      *next_id_ = numbered.first_worker_id + numbered.instances;
+    }
   }
 
-  std::vector<startable> children(const std::vector<child>& specs) {
+  std::vector<startable> children(const std::vector<child>& specs, restart_strategy strategy) {
     std::vector<startable> made;
+    if (strategy != restart_strategy::one_for_one) { // the order means something: it is the spec's
+      for (const auto& each : specs) {
+        const auto* group = each.group();
+        const bool is_agent = group && group->what == group_spec::kind::agent;
+        // Its death must be a death among its siblings, not one of a supervisor of its own.
+        made.push_back(is_agent ? of_worker(*group)
+                       : group  ? of_group(*group)
+                                : of_nested(*each.nested()));
+      }
+      return made;
+    }
     // Agents first, wherever the spec has them: they are up before the pools and end after them.
     for (const bool agents : {true, false})
       for (const auto& each : specs) {
@@ -60,10 +73,11 @@ private:
     supervisor_options options;
     options.spec.strategy = nested.strategy;
     options.spec.intensity = nested.intensity;
-    options.children = children(nested.children);
+    options.spec.auto_shutdown = nested.auto_shutdown;
+    options.children = children(nested.children, nested.strategy);
     options.log = ground_.log;
     options.seed = next_seed();
-    return nested_supervisor({.id = nested.name, .restart = nested.restart}, std::move(options));
+    return nested_supervisor(child_of(nested), std::move(options));
   }
 
   startable of_group(const group_spec& group) {
@@ -80,37 +94,48 @@ private:
                                   },
                                   child_link::exit});
     }
-    const unsigned n = instances_of(group);
-    for (unsigned slot = 1; slot <= n; ++slot) options.children.push_back(of_slot(group, slot));
-    return nested_supervisor({.id = group.name}, std::move(options));
+    auto worker = of_worker(group);
+    if (group.what == group_spec::kind::agent)
+      options.children.push_back(std::move(worker));
+    else
+      options.dynamic =
+          dynamic_children{std::move(worker), instances_of(group), group.max_children};
+    return nested_supervisor(child_of(group), std::move(options));
   }
 
-  startable of_slot(const group_spec& group, unsigned slot) {
-    process_link_options process;
-    process.group = group.name;
-    process.name = worker_name(group, slot);
-    process.worker_id = first_ids_.at(group.name) + slot - 1;
-    // Shared by all that start this slot, so that it counts on when a supervisor above is
-    // restarted.
-    auto incarnations = std::make_shared<std::uint64_t>(0);
-    return {worker_of(group, process.name),
-            [ground = ground_, process, slot, incarnations, roster = groups_.at(group.name).roster,
-             patience = patience_of(group)](const start_context& context) mutable {
-              process.incarnation = ++*incarnations;
-              return port::spawn_state<worker_proxy>(
-                  *context.system,
-                  worker_proxy_parts{process.name,
-                                     {slot, process.incarnation},
-                                     context.incarnation,
-                                     context.supervisor,
-                                     std::make_unique<process_link>(*ground.io, *ground.processes,
-                                                                    *ground.log, process),
-                                     roster,
-                                     patience,
-                                     deliver_through<link_told>(*ground.actors),
-                                     ground.log});
-            },
-            child_link::messages};
+  /// Who a slot is, however often its supervisors are restarted and it is scaled away and back.
+  struct slot_identity {
+    std::uint64_t worker_id = 0;
+    std::uint64_t incarnation = 0;
+  };
+
+  startable of_worker(const group_spec& group) {
+    auto slots = std::make_shared<std::map<unsigned, slot_identity>>();
+    for (unsigned slot = 1; slot <= instances_of(group); ++slot)
+      (*slots)[slot] = {first_ids_.at(group.name) + slot - 1, 0};
+    return {
+        worker_of(group, group.name),
+        [ground = ground_, name = group.name, slots, next_id = next_id_,
+         roster = groups_.at(group.name).roster,
+         patience = patience_of(group)](const start_context& context) {
+          const unsigned slot = std::max(context.number, 1u);
+          slot_identity& own = (*slots)[slot];
+          if (own.worker_id == 0) own.worker_id = (*next_id)++;
+          const process_link_options process{name, context.id, own.worker_id, ++own.incarnation};
+          return port::spawn_state<worker_proxy>(
+              *context.system,
+              worker_proxy_parts{process.name,
+                                 {slot, process.incarnation},
+                                 context.incarnation,
+                                 context.supervisor,
+                                 std::make_unique<process_link>(*ground.io, *ground.processes,
+                                                                *ground.log, process),
+                                 roster,
+                                 patience,
+                                 deliver_through<link_told>(*ground.actors),
+                                 ground.log});
+        },
+        child_link::messages};
   }
 
   std::uint64_t next_seed() { return ground_.seed + ++seeds_; }
@@ -118,6 +143,8 @@ private:
   group_grounds& groups_;
   tree_ground ground_;
   std::map<std::string, std::uint64_t> first_ids_;
+  /// Of slots that the spec does not have; agents and pools of the spec come before.
+  std::shared_ptr<std::uint64_t> next_id_ = std::make_shared<std::uint64_t>(1);
   std::uint64_t seeds_ = 0;
 };
 
@@ -131,9 +158,10 @@ std::string worker_name(const group_spec& group, unsigned slot) {
 supervisor_spec supervisor_of(const group_spec& group) {
   const bool is_pool = group.what == group_spec::kind::pool;
   supervisor_spec spec;
+  if (group.significant) spec.auto_shutdown = auto_shutdown_policy::all_significant;
   spec.intensity = group.intensity;
   spec.on_exceeded = group.on_exceeded.value_or(is_pool ? degrade : escalate);
-  spec.parallel_start = is_pool;
+  spec.parallel_start = group.what != group_spec::kind::agent;
   spec.max_starting = 2 * std::max(1u, std::thread::hardware_concurrency());
   return spec;
 }
@@ -143,9 +171,31 @@ child_spec worker_of(const group_spec& group, const std::string& name) {
       .id = name,
       .restart = group.restart,
       .shutdown = group.shutdown.value_or(shutdown_time{group.endpoints.empty() ? 5s : 25s}),
+      .significant = group.significant,
       .backoff = group.backoff,
       .ready_timeout = group.ready_timeout,
   };
+}
+
+child_template template_of(const group_spec& group) {
+  return {worker_of(group, group.name), instances_of(group), group.max_children};
+}
+
+/// A group that ends by itself does so because its significant workers have: well, hence transient.
+child_spec child_of(const group_spec& group) {
+  return {.id = group.name,
+          .restart = group.significant ? transient : permanent,
+          .type = child_type::supervisor,
+          .significant = group.significant};
+}
+
+child_spec child_of(const nested_spec& nested) {
+  return {.id = nested.name,
+          .restart = nested.restart,
+          .shutdown = nested.shutdown,
+          .type = child_type::supervisor,
+          .significant = nested.significant,
+          .backoff = nested.backoff};
 }
 
 std::chrono::milliseconds patience_of(const group_spec& group) {
@@ -158,7 +208,7 @@ std::vector<startable> make_tree(const service_spec& spec, group_grounds& groups
                                  const tree_ground& ground) {
   tree_maker maker{spec, groups, ground};
   auto all = maker.listeners();
-  for (auto& each : maker.children(spec.children)) all.push_back(std::move(each));
+  for (auto& each : maker.children(spec.children, spec.strategy)) all.push_back(std::move(each));
   return all;
 }
 

@@ -43,6 +43,11 @@ using group_grounds = std::map<std::string, group_ground>;
 /// validate.
 [[nodiscard]] supervisor_spec supervisor_of(const group_spec& group);
 [[nodiscard]] child_spec worker_of(const group_spec& group, const std::string& name);
+/// What all workers of a pool or dynamic group are made from.
+[[nodiscard]] child_template template_of(const group_spec& group);
+/// A group, and a supervisor, as the child of the supervisor above it.
+[[nodiscard]] child_spec child_of(const group_spec& group);
+[[nodiscard]] child_spec child_of(const nested_spec& nested);
 /// "web/2", or "janitor" for an agent.
 [[nodiscard]] std::string worker_name(const group_spec& group, unsigned slot);
 [[nodiscard]] std::chrono::milliseconds patience_of(const group_spec& group);
