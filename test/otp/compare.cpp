@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
+#include <sstream>
 
 namespace coppice::otp {
 namespace {
@@ -27,9 +29,41 @@ std::string column(const std::vector<std::string>& lines, std::size_t i) {
   return i < lines.size() ? lines[i] : "";
 }
 
+/// Whose child, by the line about its stop or end; empty if it is no dynamic child.
+std::string dynamic_parent(const std::map<std::string, std::string>& parents,
+                           const std::string& line) {
+  std::istringstream in{line};
+  std::string word;
+  std::string id;
+  in >> word >> id;
+  const auto found = parents.find(id);
+  return (word == "asked" || word == "end") && found != parents.end() ? found->second : "";
+}
+
+/// Dynamic children are stopped all at once, in no order that OTP promises: lines about the ends of
+/// one supervisor's children that follow each other are sorted.
+story in_any_order(const script& what, story told) {
+  std::map<std::string, std::string> parents;
+  for (const step& each : what.steps)
+    if (each.what == verb::start_dynamic) parents[each.id] = each.supervisor;
+  for (auto& lines : told)
+    for (auto from = lines.begin(); from != lines.end();) {
+      const std::string parent = dynamic_parent(parents, *from);
+      const auto to = std::find_if(from + 1, lines.end(), [&](const std::string& line) {
+        return parent.empty() || dynamic_parent(parents, line) != parent;
+      });
+      std::sort(from, to);
+      from = to;
+    }
+  return told;
+}
+
 } // namespace
 
-std::optional<std::string> difference(const script& what, const story& otps, const story& ours) {
+std::optional<std::string> difference(const script& what, const story& otp_told,
+                                      const story& we_told) {
+  const story otps = in_any_order(what, otp_told);
+  const story ours = in_any_order(what, we_told);
   if (otps == ours) return std::nullopt;
   const auto groups = groups_of(what);
   for (std::size_t g = 0; g < groups.size(); ++g) {

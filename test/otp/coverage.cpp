@@ -8,8 +8,22 @@ namespace coppice::otp {
 
 void coverage::add(const script& what, const story& told) {
   std::map<std::string, const node*> by_id;
-  for (const node& each : what.nodes) by_id[each.id] = &each;
-  for (const step& each : what.steps) count("step " + std::string{to_string(each.what)});
+  std::map<std::string, std::string> parents;
+  for (const node& each : what.nodes) {
+    by_id[each.id] = &each;
+    parents[each.id] = each.parent;
+  }
+  for (const step& each : what.steps) {
+    count("step " + std::string{to_string(each.what)});
+    if (each.added && by_id.try_emplace(each.id, &*each.added).second)
+      parents[each.id] = each.supervisor;
+    if (each.what == verb::start_dynamic)
+      for (const node& made_from : what.nodes)
+        if (made_from.parent == each.supervisor) {
+          by_id[each.id] = &made_from;
+          parents[each.id] = each.supervisor;
+        }
+  }
 
   std::set<std::string> asked;
   std::size_t group = 0;
@@ -45,7 +59,7 @@ void coverage::add(const script& what, const story& told) {
         count("end " + how + (late ? " for it was too slow" : ""));
         if (!dying.erase(id) || !by_id.contains(id)) continue;
         const node& child = *by_id[id];
-        ++deaths_[fmt::format("{} {} {}", to_string(by_id[child.parent]->strategy),
+        ++deaths_[fmt::format("{} {} {}", to_string(by_id[parents[id]]->strategy),
                               to_string(child.restart), how)];
       } else if (word == "over") {
         count(stop ? "the top stops as asked" : "the top ends by itself");
@@ -56,8 +70,10 @@ void coverage::add(const script& what, const story& told) {
       } else if (word == "no") {
         count("death of one that is not there");
       } else if (!word.ends_with(':')) { // a call: verb supervisor [id]: answer
+        const bool looks = word == "which_children" || word == "count_children" ||
+                           word == "get_childspec" || word == "a";
         const auto colon = line.find(": ");
-        count(word + ": " + line.substr(colon == std::string::npos ? line.size() : colon + 2));
+        if (!looks && colon != std::string::npos) count(word + ": " + line.substr(colon + 2));
       }
     }
     if (restarts > 1) count("group with several starts");

@@ -78,10 +78,11 @@ int compare_seed(otp_side& otp, std::uint64_t seed, coverage& seen, bool show) {
   if (!play(otp, what, &seen, show)) return 0;
   const script small =
       shrink(what, [&](const script& less) { return play(otp, less, nullptr, false).has_value(); });
-  std::cout << "they differ on the script of seed " << seed << ". The smallest that they differ on:\n\n"
+  std::cout << "they differ on the script of seed " << seed
+            << ". The smallest that they differ on:\n\n"
             << to_text(small) << '\n'
-            << play(otp, small, nullptr, false).value_or("")
-            << "\nagain: otp_test --seed " << seed << " --count 1 --show\n";
+            << play(otp, small, nullptr, false).value_or("") << "\nagain: otp_test --seed " << seed
+            << " --count 1 --show\n";
   return 1;
 }
 

@@ -17,14 +17,15 @@ constexpr int longest_answer_ms = 60'000;
 
 // Compiles the drivers in memory, so that nothing is left behind.
 std::string bootstrap(const std::string& drivers) {
-  return
-    "Compile = fun(File) ->"
-    "  {ok, Module, Binary} = compile:file(File, [binary, return_errors]),"
-    "  {module, Module} = code:load_binary(Module, File, Binary)"
-    " end,"
-    "[Compile(filename:join(\"" + drivers + "\", File)) || File <- [\"otp_child\", \"otp_clock\", \"otp_diary\","
-    " \"otp_driver\", \"otp_script\", \"otp_tree\", \"virtual_supervisor_maker\"]],"
-    "otp_driver:main().";
+  return "Compile = fun(File) ->"
+         "  {ok, Module, Binary} = compile:file(File, [binary, return_errors]),"
+         "  {module, Module} = code:load_binary(Module, File, Binary)"
+         " end,"
+         "[Compile(filename:join(\"" +
+         drivers +
+         "\", File)) || File <- [\"otp_child\", \"otp_clock\", \"otp_diary\","
+         " \"otp_driver\", \"otp_script\", \"otp_tree\", \"virtual_supervisor_maker\"]],"
+         "otp_driver:main().";
 }
 
 void make_pipe(os::unique_fd& read, os::unique_fd& write) {
@@ -70,8 +71,9 @@ otp_side::otp_side(const std::string& erl, const std::string& drivers) {
   make_pipe(out_, their_out);
   // One scheduler: what is done in which order must not depend on the machine (otp_clock.erl).
   const std::string code = bootstrap(drivers);
-  const char* argv[] = {erl.c_str(), "+S", "1:1", "-noinput", "-env", "ERL_CRASH_DUMP_SECONDS", "0",
-                        "-eval", code.c_str(), nullptr};
+  const char* argv[] = {
+      erl.c_str(), "+S",    "1:1",        "-noinput", "-env", "ERL_CRASH_DUMP_SECONDS",
+      "0",         "-eval", code.c_str(), nullptr};
   const pid_t pid = ::fork();
   if (pid < 0) throw std::system_error{errno, std::generic_category(), "fork"};
   if (pid == 0) {

@@ -1,8 +1,10 @@
 #include "our_side.hpp"
 
+#include "answers.hpp"
+#include "asker.hpp"
 #include "played_child.hpp"
 
-#include <fmt/format.h>
+#include <algorithm>
 #include <utility>
 
 namespace coppice::otp {
@@ -23,52 +25,6 @@ restart_strategy ours(strategy what) {
   return one_for_one;
 }
 
-/// The parent of the top supervisor, and the one who asks.
-struct root {
-  caf::event_based_actor* self;
-  std::shared_ptr<diary> book;
-
-  caf::behavior make_behavior() {
-    return {
-        [this](const child_ready&) { book->write("up"); },
-        [this](const child_ended& m) {
-          if (m.ending.how == ending::start_failed)
-            book->write("failed " + path_of(m.ending.reason));
-          else
-            book->write("over shutdown");
-        },
-        [this](const caf::actor& whom) {
-          port::mail(self, describe{}).request(whom, 5s).then([this](const tree_node& node) {
-            book->write(who_is_there(node));
-          });
-        },
-    };
-  }
-
-  /// "mid: a: failed", however the start of a failed.
-  static std::string path_of(const std::string& reason) {
-    return reason.substr(0, reason.rfind(": ") + 2) + "failed";
-  }
-  static std::string_view state(const tree_node& child) {
-    if (child.state == "down") return "undefined";
-    if (child.state == "backing_off" || child.state == "waiting") return "restarting";
-    return "alive";
-  }
-  static std::string who_is_there(const tree_node& node) {
-    std::string text = node.id + ":";
-    int active = 0;
-    int supervisors = 0;
-    for (const tree_node& child : node.children) {
-      text += fmt::format(" {}={}", child.id, state(child));
-      active += state(child) == "alive";
-      supervisors += child.kind == "supervisor";
-    }
-    return text + fmt::format(" (specs {} active {} supervisors {} workers {})",
-                              node.children.size(), active, supervisors,
-                              static_cast<int>(node.children.size()) - supervisors);
-  }
-};
-
 class player {
 public:
   explicit player(const script& what) : script_{what} {
@@ -76,7 +32,7 @@ public:
       book_->plans[each.id] = each.starts;
       if (each.is_supervisor) supervisors_.push_back(each.id);
     }
-    root_ = port::spawn_state<root>(world_.system(), book_);
+    root_ = port::spawn_state<asker>(world_.system(), book_);
     world_.run();
   }
   ~player() {
@@ -92,8 +48,7 @@ public:
     all.push_back(finish());
     for (std::size_t i = 0; i < script_.steps.size(); ++i) {
       take(script_.steps[i]);
-      if (i + 1 == script_.steps.size() || !script_.steps[i + 1].at_once)
-        all.push_back(finish());
+      if (i + 1 == script_.steps.size() || !script_.steps[i + 1].at_once) all.push_back(finish());
     }
     return all;
   }
@@ -106,6 +61,11 @@ private:
     options.spec.auto_shutdown = what.auto_shutdown;
     for (const node& each : script_.nodes) {
       if (each.parent != what.id) continue;
+      if (what.strategy == strategy::simple_one_for_one) {
+        options.dynamic = dynamic_children{.how = played_child(each, book_)};
+        options.spec.parallel_start = true; // and stop
+        continue;
+      }
       options.children.push_back(each.is_supervisor ? nested(each) : played_child(each, book_));
     }
     return options;
@@ -163,8 +123,55 @@ private:
     case verb::count_children:
     case verb::start_dynamic:
     case verb::stop_dynamic:
-      return;
+      return call(what);
     }
+  }
+
+  void call(const step& what) {
+    std::string about = std::string{to_string(what.what)} + " " + what.supervisor;
+    if (!what.id.empty()) about += " " + what.id;
+    const auto found = book_->living.find(what.supervisor);
+    if (found == book_->living.end()) return book_->write(about + ": gone");
+    const bool dynamic = is_dynamic(what.supervisor);
+    if (what.what == verb::stop_dynamic && !book_->living.contains(what.id))
+      return book_->write(about + ": not_found");
+    const auto text = [about, dynamic, book = book_](const call_answer& answer) {
+      return about + ": " + (answer ? in_words(*answer, dynamic, *book) : in_words(answer.error()));
+    };
+    port::anon_mail(question{found->second, request_of(what), text}).send(root_);
+  }
+
+  supervisor_call request_of(const step& what) {
+    switch (what.what) {
+    case verb::start_child: {
+      startable added = played_child(*what.added, book_);
+      if (!what.added->starts.empty()) book_->plans[what.id] = what.added->starts;
+      return {.what = calls::start_child{.spec = std::move(added.spec)},
+              .start = {std::move(added.start), added.link}};
+    }
+    case verb::start_dynamic:
+      return {.what = calls::start_child{.args = {what.id}}};
+    case verb::stop_dynamic:
+      return {.what = calls::stop_child{book_->real_ids[what.id]}};
+    case verb::terminate_child:
+      return {.what = calls::stop_child{what.id}};
+    case verb::restart_child:
+      return {.what = calls::restart_child{what.id}};
+    case verb::delete_child:
+      return {.what = calls::delete_child{what.id}};
+    case verb::get_childspec:
+      return {.what = calls::get_child_spec{what.id}};
+    case verb::which_children:
+      return {.what = calls::which_children{}};
+    default:
+      return {.what = calls::count_children{}};
+    }
+  }
+
+  [[nodiscard]] bool is_dynamic(const std::string& id) const {
+    return std::ranges::any_of(script_.nodes, [&](const node& each) {
+      return each.id == id && each.strategy == strategy::simple_one_for_one;
+    });
   }
 
   template <class Message>
@@ -183,12 +190,28 @@ private:
         book_->write("somebody never stops");
         break;
       }
+      book_->write("a second passes");
       world_.advance(1s);
     }
-    for (const std::string& each : supervisors_)
-      if (const auto found = book_->living.find(each); found != book_->living.end())
-        world_.deliver(root_, caf::actor{found->second});
+    for (const std::string& each : supervisors_) look_at(each);
     return std::exchange(book_->lines, {});
+  }
+
+  void look_at(const std::string& supervisor) {
+    const auto found = book_->living.find(supervisor);
+    if (found == book_->living.end()) return;
+    const caf::actor whom = found->second;
+    const bool dynamic = is_dynamic(supervisor);
+    world_.deliver(root_,
+                   question{whom, {.what = calls::which_children{}}, [&](const auto& answer) {
+                              return supervisor + ":" + who(*answer, dynamic, *book_);
+                            }});
+    const std::string children = std::move(book_->lines.back());
+    book_->lines.pop_back();
+    world_.deliver(root_,
+                   question{whom, {.what = calls::count_children{}}, [&](const auto& answer) {
+                              return children + " (" + in_words(*answer, dynamic, *book_) + ")";
+                            }});
   }
 
   const script& script_;

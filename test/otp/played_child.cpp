@@ -118,7 +118,10 @@ startable played_child(const node& what, std::shared_ptr<diary> book) {
   return {.spec = spec_of(what),
           .start = [what, book = std::move(book)](const start_context& c) -> caf::actor {
             node mine = what;
-            mine.id = c.id; // of a dynamic supervisor's child: its own
+            if (!c.args.empty()) { // of a dynamic supervisor
+              mine.id = c.args.front();
+              book->real_ids[mine.id] = c.id;
+            }
             switch (book->next_start(mine.id)) {
             case start_outcome::ok:
               break;

@@ -21,6 +21,8 @@ struct diary {
   std::map<std::string, std::vector<start_outcome>> plans{}; ///< by id: of the next starts
   std::map<std::string, caf::actor> living{};                ///< by id
   std::set<std::string> asked{};                             ///< to stop, and have not ended
+  /// Dynamic children have the ids that their supervisor gives them; in scripts they have others.
+  std::map<std::string, std::string> real_ids{};
 
   void write(std::string line) { lines.push_back(std::move(line)); }
   [[nodiscard]] start_outcome next_start(const std::string& id);

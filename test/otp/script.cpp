@@ -17,11 +17,20 @@ constexpr std::array policies{auto_shutdown_policy::never, auto_shutdown_policy:
 constexpr std::array manners{stop_manner::obey, stop_manner::normal, stop_manner::crash,
                              stop_manner::slow, stop_manner::ignore};
 constexpr std::array outcomes{start_outcome::ok, start_outcome::fail, start_outcome::crash};
-constexpr std::array verbs{
-    verb::die,           verb::kill,           verb::next,           verb::pass,
-    verb::stop,          verb::start_child,    verb::terminate_child, verb::restart_child,
-    verb::delete_child,  verb::get_childspec,  verb::which_children, verb::count_children,
-    verb::start_dynamic, verb::stop_dynamic};
+constexpr std::array verbs{verb::die,
+                           verb::kill,
+                           verb::next,
+                           verb::pass,
+                           verb::stop,
+                           verb::start_child,
+                           verb::terminate_child,
+                           verb::restart_child,
+                           verb::delete_child,
+                           verb::get_childspec,
+                           verb::which_children,
+                           verb::count_children,
+                           verb::start_dynamic,
+                           verb::stop_dynamic};
 
 template <class Values>
 auto one_of(const Values& values, std::string_view text) {
@@ -128,8 +137,9 @@ std::string pairs(const node& what) {
   if (what.significant) add("significant", "yes");
   if (what.shutdown) {
     const auto limit = what.shutdown->limit();
-    add("shutdown", limit ? fmt::format("{}", limit->count() / 1000)
-                          : what.shutdown->is_brutal() ? "brutal_kill" : "infinity");
+    add("shutdown", limit                        ? fmt::format("{}", limit->count() / 1000)
+                    : what.shutdown->is_brutal() ? "brutal_kill"
+                                                 : "infinity");
   }
   if (what.is_supervisor) {
     add("strategy", to_string(what.strategy));

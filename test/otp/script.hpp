@@ -69,7 +69,7 @@ struct node {
   // a child
   stop_manner stop = stop_manner::obey;
   int stop_seconds = 0;
-  bool plain_actor = false; ///< link exit: of ours alone
+  bool plain_actor = false;            ///< link exit: of ours alone
   std::vector<start_outcome> starts{}; ///< of its first starts; later ones are ok
 
   bool operator==(const node&) const = default;
@@ -119,7 +119,8 @@ struct script {
 [[nodiscard]] std::string to_text(const node& what);
 [[nodiscard]] std::string to_text(const step& what);
 [[nodiscard]] std::string to_text(const script& what);
-/// Lines that are empty or begin with '#' are left out. Throws std::invalid_argument, with the line.
+/// Lines that are empty or begin with '#' are left out. Throws std::invalid_argument, with the
+/// line.
 [[nodiscard]] script parse(std::string_view text);
 /// "fail,crash"
 [[nodiscard]] std::vector<start_outcome> parse_starts(std::string_view text);

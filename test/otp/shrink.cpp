@@ -88,8 +88,14 @@ private:
       if (best_.nodes[i].strategy != strategy::simple_one_for_one)
         better |= try_at(i, [](node& n) { n.strategy = strategy::one_for_one; });
       better |= try_at(i, [](node& n) { n.period = 5; });
-      if (best_.nodes[i].restart != transient) // generate.cpp says why
-        better |= try_at(i, [](node& n) { n.restarts = 5; });
+      if (best_.nodes[i].restart != transient && best_.nodes[i].restarts < 5)
+        better |= try_at(i, [](node& n) { n.restarts = 5; }); // generate.cpp says why
+    }
+    for (std::size_t i = 0; i < best_.steps.size(); ++i) {
+      script simpler = best_;
+      if (!simpler.steps[i].added) continue;
+      simpler.steps[i].added = node{.id = simpler.steps[i].id};
+      better |= try_this(std::move(simpler));
     }
     for (std::size_t i = 1; i < best_.steps.size(); ++i) {
       script simpler = best_;

@@ -40,11 +40,10 @@ watch(Pid, Id) -> watch(Pid, Id, Id).
 
 watch_supervisor(Pid, Id) -> watch(Pid, Id, {supervisor, Id}).
 
-%% Neither supervisor nor child, but not to be overtaken by the driver either.
+%% Neither supervisor nor child, but not to be overtaken by the driver either. Waits for `go`.
 helper(Fun) ->
     Pid = spawn_opt(fun() -> receive go -> Fun() end end, [{priority, high}]),
     watch(Pid, helper, helper),
-    Pid ! go,
     Pid.
 
 watch(Pid, Id, Kind) ->
@@ -65,7 +64,11 @@ pid_of(Id) ->
         [] -> none
     end.
 
-id_of(Pid) -> ets:lookup_element(otp_alive, Pid, 2).
+id_of(Pid) ->
+    case ets:lookup(otp_alive, Pid) of
+        [{_, Id}] -> Id;
+        [] -> "gone"
+    end.
 
 %% A child that was asked to stop says so.
 asked(Id) ->

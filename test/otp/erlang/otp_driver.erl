@@ -40,11 +40,13 @@ play(Text) ->
     otp_diary:reset(),
     {Top, Groups, Supervisors} = otp_script:parse(Text),
     Root = otp_diary:helper(fun() -> root(Top) end),
+    Root ! go,
     finish(Supervisors),
     Boot = otp_diary:take(),
     Rest = [begin
+                Acts = [prepare(Step, Root) || Step <- Group],
                 erlang:yield(), % a whole turn: nobody comes between the steps of a group
-                [step(Step, Root) || Step <- Group],
+                [Act() || Act <- Acts],
                 finish(Supervisors),
                 otp_diary:take()
             end || Group <- Groups],
@@ -85,6 +87,7 @@ finish_stops(Patience) ->
     otp_clock:settle(),
     case otp_diary:someone_is_stopping() of
         true when Patience > 0 ->
+            otp_diary:write("a second passes"),
             otp_clock:advance(1000),
             finish_stops(Patience - 1);
         true ->
@@ -108,23 +111,31 @@ name(Pid) -> otp_diary:id_of(Pid).
 state(Pid) when is_pid(Pid) -> "alive";
 state(Atom) -> atom_to_binary(Atom).
 
-counts(Counts) ->
+%% Without the specs: they are those of which_children, and one for a dynamic supervisor.
+counts([{specs, _} | Counts]) ->
     lists:join(" ", [[atom_to_binary(Key), " ", integer_to_binary(N)] || {Key, N} <- Counts]).
 
 %% ---- steps ------------------------------------------------------------------------------------
 
-step([<<"die">>, Id, Reason], _) -> die(Id, fun(Pid) -> Pid ! {die, reason(Reason)} end);
-step([<<"kill">>, Id], _) -> die(Id, fun(Pid) -> exit(Pid, kill) end);
-step([<<"next">>, Id, Starts], _) ->
-    otp_diary:plan(Id, [binary_to_atom(S) || S <- binary:split(Starts, <<",">>, [global])]);
-step([<<"pass">>, Time], _) ->
-    otp_clock:advance(case binary:split(Time, <<"ms">>) of
-                          [Milliseconds, <<>>] -> binary_to_integer(Milliseconds);
-                          [Seconds] -> binary_to_integer(Seconds) * 1000
-                      end);
-step([<<"stop">>], Root) -> Root ! stop;
-step([Call, Supervisor | Arguments], _) ->
-    otp_diary:helper(fun() -> call(Call, Supervisor, Arguments) end).
+%% What is done when the step's turn comes. The callers are there before.
+prepare([<<"die">>, Id, Reason], _) ->
+    fun() -> die(Id, fun(Pid) -> Pid ! {die, reason(Reason)} end) end;
+prepare([<<"kill">>, Id], _) ->
+    fun() -> die(Id, fun(Pid) -> exit(Pid, kill) end) end;
+prepare([<<"next">>, Id, Starts], _) ->
+    Plan = [binary_to_atom(S) || S <- binary:split(Starts, <<",">>, [global])],
+    fun() -> otp_diary:plan(Id, Plan) end;
+prepare([<<"pass">>, Time], _) ->
+    Milliseconds = case binary:split(Time, <<"ms">>) of
+                       [Ms, <<>>] -> binary_to_integer(Ms);
+                       [Seconds] -> binary_to_integer(Seconds) * 1000
+                   end,
+    fun() -> otp_clock:advance(Milliseconds) end;
+prepare([<<"stop">>], Root) ->
+    fun() -> Root ! stop end;
+prepare([Call, Supervisor | Arguments], _) ->
+    Caller = otp_diary:helper(fun() -> call(Call, Supervisor, Arguments) end),
+    fun() -> Caller ! go end.
 
 die(Id, How) ->
     case otp_diary:pid_of(Id) of
@@ -167,12 +178,13 @@ answer({ok, #{restart := Restart, significant := Significant, shutdown := Shutdo
     io_lib:format("~s ~s significant ~s shutdown ~p", [Type, Restart, Significant, Shutdown]);
 answer({ok, undefined}) -> "ignored";
 answer({ok, _}) -> "ok";
-answer({which, Children}) -> ["then", which(Children)];
+answer({which, Children}) -> ["these", which(Children)];
 answer({counts, Counts}) -> counts(Counts);
 answer({error, {already_started, _}}) -> "already_started";
 answer({error, Known}) when Known =:= already_present; Known =:= not_found; Known =:= running;
                             Known =:= restarting; Known =:= simple_one_for_one ->
     atom_to_binary(Known);
+answer({error, {bad_combination, _}}) -> "invalid_spec";
 answer({error, {fail, _}}) -> "failed";
 answer({error, fail}) -> "failed";
 answer({error, {{'EXIT', _}, _}}) -> "failed";
