@@ -39,6 +39,7 @@ public:
 
   void stop() {
     if (!actor_) return;
+    if (zygotes_) zygotes_->wind_down();
     actors_.deliver(actor_, stop_tree{});
   }
 

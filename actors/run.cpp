@@ -5,9 +5,11 @@
 #include <coppice/runtime/os/signal_source.hpp>
 #include <coppice/runtime/os/standard_streams.hpp>
 #include <coppice/runtime/os/state_directory.hpp>
+#include <coppice/runtime/spawn/boot_letter.hpp>
 #include <coppice/runtime/spawn/process_role.hpp>
 #include <coppice/runtime/spawn/zygote.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
@@ -52,7 +54,9 @@ int run_as_worker(const service_spec& spec, os::process_title& title) {
 
 int run_as_primary(service_spec spec, std::vector<std::string> argv) {
   const auto log = make_stderr_logger(spec.name, spec.verbosity);
+  const bool survives_hangup = std::signal(SIGHUP, SIG_DFL) == SIG_IGN; // nohup(1)
   os::reset_signals();
+  if (survives_hangup) std::signal(SIGHUP, SIG_IGN);
   if (const auto errors = validate(spec); !errors.empty()) {
     for (const auto& line : errors) log->error("{}", line);
     return exit_bad_spec;
@@ -67,7 +71,7 @@ int run_as_primary(service_spec spec, std::vector<std::string> argv) {
   asio::io_context io{1};
   std::optional<int> code;
   std::optional<primary> service;
-  os::signal_source signals{io, {SIGTERM, SIGINT, SIGQUIT}, [&](int number) {
+  os::signal_source signals{io, {SIGTERM, SIGINT, SIGQUIT, SIGHUP}, [&](int number) {
                               log->info("SIG{}: stopping", sigabbrev_np(number));
                               service->stop();
                             }};
@@ -92,6 +96,9 @@ int run(int argc, char** argv, service_spec spec) {
   auto args = arguments(argc, argv);
   if (spec.name.empty())
     spec.name = args.empty() ? "coppice" : std::filesystem::path{args[0]}.filename().string();
+  // Before the role is taken out: the title's room is arguments and environment as exec left them.
+  std::optional<os::process_title> title;
+  if (std::getenv(boot::role) != nullptr) title.emplace(argc, argv);
   const auto role = current_role();
   if (!role) {
     make_stderr_logger(spec.name)->error(
@@ -99,8 +106,7 @@ int run(int argc, char** argv, service_spec spec) {
     return exit_bad_spec;
   }
   if (*role == process_role::primary) return run_as_primary(std::move(spec), std::move(args));
-  os::process_title title{argc, argv};
-  return *role == process_role::zygote ? run_as_zygote(spec, title) : run_as_worker(spec, title);
+  return *role == process_role::zygote ? run_as_zygote(spec, *title) : run_as_worker(spec, *title);
 }
 
 } // namespace coppice

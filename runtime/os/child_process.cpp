@@ -67,6 +67,12 @@ result<void> child_process::signal(int number) {
   return {};
 }
 
+bool child_process::stopped() const noexcept {
+  siginfo_t info{};
+  return pidfd_ && wait_for(pidfd_.get(), info, WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 &&
+         info.si_pid != 0;
+}
+
 std::optional<exit_status> child_process::reap() {
   if (!pidfd_) return std::nullopt;
   siginfo_t info{};
@@ -97,6 +103,19 @@ result<child_process> adopt_child(pid_t pid) {
   const int failed = wait_for(pidfd.get(), info, any_child | WNOHANG | WNOWAIT);
   if (failed != 0) return system_failure("adopt", object_of(pid), failed);
   return child_process{pid, std::move(pidfd)};
+}
+
+result<child_process> adopt_or_end(pid_t pid) {
+  auto child = adopt_child(pid);
+  if (child) return child;
+  // Ours and not reaped, so the number means this process and no other.
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid), &info, any_child | WNOHANG | WNOWAIT) == 0) {
+    ::kill(pid, SIGKILL);
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, any_child) != 0 && errno == EINTR) {
+    }
+  }
+  return child;
 }
 
 } // namespace coppice::os

@@ -46,6 +46,9 @@ public:
   /// pidfd_send_signal(2). ESRCH once the process is reaped.
   result<void> signal(int number);
 
+  /// Whether it is stopped (SIGSTOP, a debugger): it does nothing until it is continued.
+  [[nodiscard]] bool stopped() const noexcept;
+
   /// The status, if the process has ended; it is reaped, and its pid free again. Never blocks.
   /// Answers once.
   [[nodiscard]] std::optional<exit_status> reap();
@@ -60,5 +63,9 @@ private:
 /// The owner of the child `pid`, which nobody has waited for yet: so the pid is still its own.
 /// Errors: pidfd_open(2); ECHILD if it is not a child of this process.
 [[nodiscard]] result<child_process> adopt_child(pid_t pid);
+
+/// The same for a process that is ours for certain. If no descriptor is free for it, it is killed
+/// and reaped: nobody could do that later.
+[[nodiscard]] result<child_process> adopt_or_end(pid_t pid);
 
 } // namespace coppice::os

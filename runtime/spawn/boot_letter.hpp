@@ -16,11 +16,6 @@ inline constexpr const char* primary = "COPPICE_PRIMARY"; ///< to a zygote: the 
 inline constexpr const char* fork_way = "COPPICE_FORK";   ///< to a zygote: "clone", "double_fork"
 inline constexpr const char* worker = "COPPICE_WORKER";   ///< to an exec'd worker: a worker_letter
 
-/// To a zygote: ld.so(8) binds every function at its start, once for all workers, instead of in
-/// each of them at its first call. Set only where it is not set, and then taken out again.
-inline constexpr const char* bind_now = "LD_BIND_NOW";
-inline constexpr const char* bind_now_by_us = "coppice";
-
 /// A zygote's descriptors.
 inline constexpr int zygote_channel = 3;
 inline constexpr int zygote_births = 4;

@@ -97,17 +97,17 @@ bool has_come(const os::unique_fd& letter) {
   return ::poll(&waiting, 1, 0) > 0;
 }
 
-void rehearse(const forked_parts& parts) {
+} // namespace
+
+void rehearse_once(const forked_parts& parts) {
   if (!parts.rehearse) return;
   try {
     parts.rehearse();
-  } catch (const std::exception& thrown) { // the worker would say the same, with its name
-    parts.log.debug("a spare's rehearsal: {}", thrown.what());
+  } catch (const std::exception& thrown) { // a worker would say the same, with its name
+    parts.log.debug("rehearsal: {}", thrown.what());
   }
   os::reset_signals();
 }
-
-} // namespace
 
 void become_worker(const forked_parts& parts, received_order order, pid_t primary) {
   auto& what = std::get<wire::spawn>(order.what);
@@ -119,14 +119,14 @@ void become_worker(const forked_parts& parts, received_order order, pid_t primar
 }
 
 void become_spare(const forked_parts& parts, os::unique_fd letter, pid_t primary) {
+  os::kill_with_parent(primary); // it has nothing to finish
   parts.title.set(title_of("spare"));
   ::setsid();
   std::array keep{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, letter.get()};
   std::sort(keep.begin(), keep.end());
   os::close_all_but(keep);
   std::vector<std::byte> packet(limits::control_packet);
-  if (!has_come(letter)) rehearse(parts); // it is wanted already otherwise
-  guard(parts, "spare", primary);         // after the rehearsal, which resets its handler
+  if (!has_come(letter)) rehearse_once(parts); // it is wanted already otherwise
   auto order = await_order(letter.get(), packet);
   if (!order) {
     if (order.error().reason == "closed") end_worker(0);
@@ -141,7 +141,9 @@ void become_spare(const forked_parts& parts, os::unique_fd letter, pid_t primary
     end_worker(1);
   }
   letter.reset();
+  packet = {};
   parts.title.set(title_of(what->name));
+  guard(parts, what->name, primary);
   carry_out(parts, std::move(*what), std::move(order->fds), primary);
 }
 

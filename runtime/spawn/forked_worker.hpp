@@ -21,6 +21,9 @@ struct forked_parts {
   const std::function<void()>& rehearse; ///< may be empty
 };
 
+/// Runs the rehearsal, if there is one; what it throws is said to the log.
+void rehearse_once(const forked_parts& parts);
+
 /// A session of its own; the orphan guard; 0, 1 and 2 as ordered; everything else closed but its
 /// channels; the title; then the body, and _exit with its code (1 if it throws). Dispositions and
 /// mask are the zygote's, which are reset_signals'. `order` is a wire::spawn.

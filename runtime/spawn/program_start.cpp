@@ -94,7 +94,7 @@ result<os::child_process> start_program(const program_start& program) {
   if (int failed = ::posix_spawn(&pid, program.executable.c_str(), &actions.it, &set.it,
                                  argv.data(), environment.data()))
     return failed_with(failed);
-  return os::adopt_child(pid);
+  return os::adopt_or_end(pid);
 }
 
 } // namespace coppice

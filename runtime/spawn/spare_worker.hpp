@@ -27,12 +27,15 @@ public:
 
   [[nodiscard]] pid_t pid() noexcept { return process_.process().pid(); }
 
-  /// It becomes that worker: here is its process. Nothing if the letter cannot be sent, since it is
-  /// ending, or no descriptor was free. To be destroyed either way.
+  /// It becomes that worker: here is its process, and this object is to be destroyed. Nothing if the
+  /// letter cannot be sent: `lives` tells whether it may be tried again later.
   [[nodiscard]] std::optional<os::child_process> become(const spawn_request& request);
+  /// False once it is ending. One that is stopped lives, and takes no letter meanwhile.
+  [[nodiscard]] bool lives() const noexcept { return lives_; }
 
 private:
   os::unique_fd letter_;
+  bool lives_ = true;
   os::process_watcher process_;
 };
 

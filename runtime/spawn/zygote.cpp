@@ -14,7 +14,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <fcntl.h>
 #include <filesystem>
@@ -167,9 +166,6 @@ int run_zygote(logger& log, os::process_title& title, const worker_main& body,
                const std::function<void()>& preload, const std::function<void()>& rehearse) {
   os::reset_signals();
   auto letter = take_letter();
-  if (const char* value = std::getenv(boot::bind_now);
-      value != nullptr && std::string_view{value} == boot::bind_now_by_us)
-    ::unsetenv(boot::bind_now);
   if (!letter) {
     log.error("{}", letter.error().message());
     return 1;
@@ -186,8 +182,10 @@ int run_zygote(logger& log, os::process_title& title, const worker_main& body,
   }
   title.set("coppice: zygote");
   auto refusal = run_preload(preload);
+  const forked_parts parts{log, title, body, rehearse};
+  if (refusal.empty()) rehearse_once(parts); // what is bound and set up here, all workers have
   os::reset_signals(); // what preload has set is not for the workers, who inherit it
-  return zygote{{log, title, body, rehearse}, *letter, std::move(channel), *std::move(births)}.run(
+  return zygote{parts, *letter, std::move(channel), *std::move(births)}.run(
       std::move(refusal));
 }
 

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <poll.h>
 #include <unistd.h>
 #include <utility>
@@ -30,9 +29,6 @@ result<std::unique_ptr<zygote_process>> zygote_process::start(asio::io_context& 
   program.environment = {std::string{boot::role} + "=zygote",
                          std::string{boot::primary} + "=" + std::to_string(::getpid()),
                          std::string{boot::fork_way} + "=" + std::string{to_string(way)}};
-  if (std::getenv(boot::bind_now) == nullptr)
-    program.environment.push_back(std::string{boot::bind_now} + "=" +
-                                  std::string{boot::bind_now_by_us});
   program.descriptors = {{channel->theirs.get(), boot::zygote_channel},
                          {births->file(), boot::zygote_births}};
   auto process = start_program(program);
@@ -95,6 +91,9 @@ void zygote_process::on_packet(std::span<const std::byte> packet, std::vector<os
   auto message = wire::decode_control(packet);
   if (!message) return kill(message.error().message());
   if (std::holds_alternative<wire::unknown>(*message)) return;
+  // recvmsg(2) had no number free for the pidfd. Until we reap it the pid is the worker's.
+  if (const auto* born = std::get_if<wire::spawned>(&*message); born && fds.empty())
+    return owner_.on_answer(born->request_id, os::adopt_or_end(born->pid));
   if (fds.size() != wire::descriptors_of(*message))
     return kill("a packet with the wrong number of descriptors");
   if (const auto* hello = std::get_if<wire::zygote_hello>(&*message)) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <bit>
+#include <iterator>
 #include <sys/prctl.h>
 #include <utility>
 
@@ -55,11 +57,11 @@ void zygote_spawner::start(std::function<void(result<void>)> done) {
 void zygote_spawner::spawn(spawn_request request, on_spawned done) {
   if (phase_ == phase::stopped)
     return post_answer(std::move(done), tl::make_unexpected(stopped_error(request.name)));
+  if (auto spare = take_spare(request)) return post_answer(std::move(done), *std::move(spare));
   if (phase_ == phase::refused) return post_answer(std::move(done), tl::make_unexpected(*refusal_));
-  if (queue_.size() == limits::spawn_queue)
+  if (queue_.size() >= limits::spawn_queue)
     return post_answer(std::move(done),
                        failure_because("spawn", request.name, "too many requests wait"));
-  if (auto spare = take_spare(request)) return post_answer(std::move(done), *std::move(spare));
   queue_.push_back({next_id_++, std::move(request), std::move(done)});
   if (phase_ == phase::idle) return begin();
   if (phase_ == phase::up) send_orders();
@@ -113,11 +115,14 @@ void zygote_spawner::on_hello(const wire::zygote_hello& hello) {
     refusal = "it speaks version " + std::to_string(hello.version) + " of the protocol, not " +
               std::to_string(wire::protocol_version);
   if (!refusal.empty()) {
+    // It could before, so what hinders it may pass: tried again, as after a death at its start.
+    if (was_up_) return zygote_->kill(std::move(refusal));
     refusal_ = error{"start zygote", options_.executable, {}, std::move(refusal)};
     phase_ = phase::refused;
     return fail_all(*refusal_);
   }
   phase_ = phase::up;
+  was_up_ = true;
   failed_starts_ = 0;
   log_.debug("zygote {} is up", zygote_->pid());
   answer_starters({});
@@ -133,6 +138,10 @@ void zygote_spawner::on_ended(const std::string& how) {
     return start_failed(
         {"start zygote", options_.executable, {}, "it ended before its hello: " + how});
   if (phase_ != phase::up) return;
+  if (winding_down_ && queue_.empty()) {
+    phase_ = phase::idle; // a request that comes all the same starts another one
+    return;
+  }
   log_.warn("zygote {} has ended: {}; another one starts", pid, how);
   ++deaths_in_row_;
   begin_after(next_rest());
@@ -201,7 +210,7 @@ void zygote_spawner::settle() {
   const birth last = zygote_->last_birth();
   if (auto& first = queue_.front(); last.request == first.id) {
     if (last.worker != 0) {
-      answer_first(os::adopt_child(last.worker));
+      answer_first(os::adopt_or_end(last.worker));
     } else if (++first.deaths == limits::spawn_attempts) {
       answer_first(failure_because("spawn", first.request.name, "the zygote dies each time"));
     }
@@ -246,6 +255,11 @@ void zygote_spawner::keep_spares(unsigned count) {
     order_spares();
 }
 
+void zygote_spawner::wind_down() {
+  winding_down_ = true;
+  keep_spares(0);
+}
+
 std::vector<pid_t> zygote_spawner::spare_pids() const {
   std::vector<pid_t> pids;
   for (const auto& each : spares_) pids.push_back(each->pid());
@@ -253,14 +267,15 @@ std::vector<pid_t> zygote_spawner::spare_pids() const {
 }
 
 std::optional<os::child_process> zygote_spawner::take_spare(const spawn_request& request) {
+  if (spares_.empty()) return std::nullopt;
   std::optional<os::child_process> process;
-  while (!process && !spares_.empty()) {
-    const auto spare = std::move(spares_.back());
-    spares_.pop_back();
-    process = spare->become(request);
+  for (auto each = spares_.begin(); !process && each != spares_.end();) {
+    process = (*each)->become(request);
+    each = process || !(*each)->lives() ? spares_.erase(each) : std::next(each);
   }
   // The worker that has just begun has the processors first.
-  if (process) order_spares_after(limits::spare_rest);
+  order_spares_after(process ? std::chrono::milliseconds{limits::spare_rest}
+                             : std::chrono::milliseconds{limits::spare_rest_after_failure});
   return process;
 }
 
@@ -297,7 +312,9 @@ bool zygote_spawner::order_spare() {
     if (spares_.size() >= spares_wanted_) return; // and with `answer` it ends
     spares_.push_back(std::make_unique<spare_worker>(
         loop_, *std::move(answer), std::move(*letter), [this](spare_worker& ended) {
-          log_.debug("spare {} has ended", ended.pid());
+          if (std::has_single_bit(++spare_deaths_)) // the 1st, 2nd, 4th, ...
+            log_.warn("spare {} has ended before it was wanted ({} so far)", ended.pid(),
+                      spare_deaths_);
           std::erase_if(spares_, [&](const auto& each) { return each.get() == &ended; });
           order_spares_after(limits::spare_rest_after_failure);
         }));

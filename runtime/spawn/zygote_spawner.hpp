@@ -54,6 +54,9 @@ public:
   /// that a zygote has forked ahead of its time. A request that finds one is answered without a
   /// fork. Default: none.
   void keep_spares(unsigned count);
+  /// Less and less will be wanted: no spares any more, and a zygote that dies is replaced only when
+  /// a request comes.
+  void wind_down();
   /// To show: those that wait now.
   [[nodiscard]] std::vector<pid_t> spare_pids() const;
 
@@ -113,6 +116,9 @@ private:
   std::vector<std::function<void(result<void>)>> starters_;
   asio::steady_timer rest_;
   unsigned spares_wanted_ = 0;
+  bool was_up_ = false;
+  bool winding_down_ = false;
+  std::uint64_t spare_deaths_ = 0;
   unsigned spares_ordered_ = 0; // not answered yet
   std::vector<std::unique_ptr<spare_worker>> spares_;
   asio::steady_timer spare_rest_; // until the next is ordered

@@ -53,6 +53,34 @@ TEST_CASE("an exit status says how a process ended") {
   CHECK_FALSE(exit_status{kind::signaled, 0, false}.well());
 }
 
+TEST_CASE("a child that no descriptor is free for is ended, not forgotten") {
+  CHECK(test::code_of_child([] {
+          const pid_t child = ::fork();
+          if (child == 0) wait_for_ever();
+          const rlimit none{0, 0};
+          if (::setrlimit(RLIMIT_NOFILE, &none) != 0) return 1;
+          const auto adopted = adopt_or_end(child);
+          if (adopted || adopted.error().code != std::errc::too_many_files_open) return 2;
+          return ::kill(child, 0) == 0 ? 3 : 0; // reaped, too: there is no such process
+        }) == 0);
+}
+
+TEST_CASE("a child that is stopped says so, until it is continued") {
+  auto child = in_child(wait_for_ever);
+  CHECK_FALSE(child.stopped());
+  REQUIRE(child.signal(SIGSTOP));
+  const auto until = [&](bool stopped) {
+    const auto deadline = std::chrono::steady_clock::now() + test::patience;
+    while (child.stopped() != stopped)
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    return true;
+  };
+  CHECK(until(true));
+  CHECK(child.stopped()); // asking does not use the answer up
+  REQUIRE(child.signal(SIGCONT));
+  CHECK(until(false));
+}
+
 TEST_CASE("the watcher tells every kind of end") {
   struct row {
     const char* how;

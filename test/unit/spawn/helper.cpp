@@ -57,6 +57,9 @@ struct behaviour {
 
 void misbehave_in_preload(const behaviour& how) {
   if (how.has("preload-throws")) throw std::runtime_error{"no data"};
+  for (const auto& word : how.words) // a file
+    if (word.starts_with('/') && ::access(word.c_str(), F_OK) != 0)
+      throw std::runtime_error{word + " is away"};
   if (how.has("preload-leaks")) {
     (void)!::open("/dev/null", O_RDONLY); // neither closed on exec nor ours to give
     ::signal(SIGUSR1, SIG_IGN);
@@ -74,7 +77,8 @@ void misbehave_in_rehearsal(const behaviour& how) {
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
   }
-  if (how.has("rehearsal-takes-long"))
+  static bool in_zygote = true; // it is the first to rehearse
+  if (!std::exchange(in_zygote, false) && how.has("rehearsal-takes-long"))
     for (;;) ::poll(nullptr, 0, 1000);
 }
 

@@ -55,9 +55,7 @@ std::string name_of(const worker_boot& boot, int fd) {
 int count_letters() {
   int count = 0;
   for (char** entry = environ; *entry != nullptr; ++entry)
-    if (std::string_view{*entry}.starts_with("COPPICE_") ||
-        std::string_view{*entry}.starts_with("LD_BIND_NOW="))
-      ++count;
+    if (std::string_view{*entry}.starts_with("COPPICE_")) ++count;
   return count;
 }
 

@@ -1,6 +1,12 @@
 // Spares: processes that wait for their spawn.
 #include "zygote_fixture.hpp"
 
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
 namespace coppice {
 namespace {
 
@@ -17,6 +23,34 @@ struct spare_fixture : zygote_fixture {
   }
   [[nodiscard]] pid_t spare() const { return zygote->spare_pids().front(); }
 };
+
+/// A file that is there until it is removed.
+class scratch_file {
+public:
+  scratch_file() {
+    const int fd = ::mkstemp(path_.data());
+    REQUIRE(fd >= 0);
+    ::close(fd);
+  }
+  ~scratch_file() { remove(); }
+  scratch_file(const scratch_file&) = delete;
+  scratch_file& operator=(const scratch_file&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  void remove() { ::unlink(path_.c_str()); }
+  void make() { os::unique_fd{::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)}; }
+
+private:
+  std::string path_ = (std::filesystem::temp_directory_path() / "coppice-data-XXXXXX").string();
+};
+
+char state_of(pid_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
+  std::string text;
+  std::getline(file, text);
+  const auto name_end = text.rfind(')');
+  return name_end + 2 < text.size() ? text[name_end + 2] : '\0';
+}
 
 } // namespace
 
@@ -82,6 +116,53 @@ TEST_CASE("a rehearsal that never ends holds up nobody but its own worker") {
   other.lets_go();
   worker.child.reset(); // killed and reaped
   it.check_nothing_left();
+}
+
+TEST_CASE("a spare that is stopped is passed over, and serves once it goes on") {
+  spare_fixture it;
+  const pid_t first = it.spare();
+  REQUIRE(::kill(first, SIGSTOP) == 0);
+  const auto watch = test::open_pidfd(first);
+  test::run_until(it.loop, [&] { return state_of(first) == 'T'; });
+  auto& worker = it.spawned(*it.zygote, "report");
+  CHECK(worker.child->pid() != first);
+  worker.hears();
+  REQUIRE(::kill(first, SIGCONT) == 0);
+  test::run_until(it.loop, [&] { return state_of(first) != 'T'; });
+  auto& next = it.spawned(*it.zygote, "report", 2);
+  CHECK(next.child->pid() == first);
+  next.hears();
+  worker.lets_go();
+  next.lets_go();
+}
+
+TEST_CASE("a later zygote that refuses is no verdict: the spare serves, and the next one is tried") {
+  scratch_file data;
+  spare_fixture it{{data.path()}};
+  const pid_t first = it.spare();
+  data.remove();
+  it.kill_zygote();
+  test::run_until(it.loop, [&] { return it.log.has("is away"); });
+  auto& worker = it.spawned(*it.zygote, "report");
+  CHECK(worker.child->pid() == first);
+  worker.hears();
+  auto& refused = it.spawn(*it.zygote, "report", 2);
+  it.until_answered(refused);
+  REQUIRE(refused.failed);
+  data.make();
+  it.spawned(*it.zygote, "report", 3).hears();
+}
+
+TEST_CASE("a zygote that ends while everything ends is not replaced before somebody asks") {
+  spare_fixture it;
+  it.zygote->wind_down();
+  CHECK(it.zygote->spare_pids().empty());
+  it.kill_zygote();
+  test::run_until(it.loop, [&] { return !it.zygote->zygote_pid(); });
+  CHECK_FALSE(it.log.has("another one starts"));
+  auto& worker = it.spawned(*it.zygote, "report");
+  worker.hears();
+  worker.lets_go();
 }
 
 TEST_CASE("a rehearsal that throws costs nothing") {
