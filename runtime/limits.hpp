@@ -156,6 +156,51 @@ inline constexpr auto exit_grace = 2s;
 /// How long a second signal to stop leaves for the drain.
 inline constexpr auto hurried_stop = 2s;
 
+// ---- setting up a child
+// ---------------------------------------------------------------------------------
+/// Steps of one child's settings, and the bytes of all of them: they travel in one control packet.
+inline constexpr std::size_t setup_steps = 1024;
+inline constexpr std::size_t setup_bytes = 32 * 1024;
+/// Supplementary groups of one child, and processors (one more than the highest number).
+inline constexpr std::size_t supplementary_groups = 256;
+inline constexpr std::size_t processors = 1024;
+/// What the user database may say about one account.
+inline constexpr std::size_t account_text = 64 * 1024;
+/// The stack of a child between clone(2) and execve(2).
+inline constexpr std::size_t exec_stack = 64 * 1024;
+
+static_assert(setup_bytes + 4 * reason <= control_packet, "a spawn fits with its settings");
+static_assert(setup_steps <= control_ids && processors <= control_ids);
+
+// ---- programs
+// ------------------------------------------------------------------------------------------
+/// How long one try of a readiness probe may take, and the rest between two.
+inline constexpr auto probe_attempt = 1s;
+inline constexpr auto probe_rest = 50ms;
+/// Bytes of a notification (sd_notify(3)) that are looked at, and notifications in one round.
+inline constexpr std::size_t notification = 4096;
+inline constexpr std::size_t notify_batch = 16;
+/// Bytes taken from a program's output in one round, and what is still taken after its end: more
+/// than a pipe holds (1 MiB, /proc/sys/fs/pipe-max-size).
+inline constexpr std::size_t output_read = 16 * 1024;
+inline constexpr std::size_t output_drain = 2 * 1024 * 1024;
+/// A line of a program's output in the log, and how many go there in a second.
+inline constexpr std::size_t captured_line = 4096;
+inline constexpr std::size_t captured_lines_per_second = 1000;
+/// How long what a program leaves running may take to end when it is told to.
+inline constexpr auto stray_grace = 2s;
+/// Children of the primary that are looked at in search of them.
+inline constexpr std::size_t children_looked_at = 64 * 1024;
+/// Looks for zombies that nobody waits for come this far apart. More than zygote_answer: a worker
+/// that is dead before its zygote has answered is nobody's until then.
+inline constexpr auto orphan_sweep = 10s;
+/// What run_program keeps of each stream unless it is told otherwise, and how long a program may
+/// take to end when it is told to.
+inline constexpr std::size_t run_output = 1024 * 1024;
+inline constexpr auto run_grace = 5s;
+
+static_assert(orphan_sweep > zygote_answer);
+
 // ---- http
 // ----------------------------------------------------------------------------------------------
 /// The request line, and each header field.

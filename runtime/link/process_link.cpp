@@ -54,6 +54,7 @@ result<spawn_request> process_link::prepare() {
   request.name = options_.name;
   request.worker_id = options_.worker_id;
   request.incarnation = options_.incarnation;
+  request.setup = options_.setup;
   request.control = std::move(control->theirs);
   request.data = std::move(data->theirs);
   request.ledger = std::move(*memory);

@@ -19,10 +19,11 @@
 namespace coppice {
 
 struct process_link_options {
-  std::string group;             ///< the pool or agent: "web"
-  std::string name;              ///< "web/2"
-  std::uint64_t worker_id = 0;   ///< messaging address, stable for the slot
-  std::uint64_t incarnation = 0; ///< counts up for the slot
+  std::string group;                     ///< the pool or agent: "web"
+  std::string name;                      ///< "web/2"
+  std::uint64_t worker_id = 0;           ///< messaging address, stable for the slot
+  std::uint64_t incarnation = 0;         ///< counts up for the slot
+  std::vector<wire::setup_step> setup{}; ///< taken before the worker's own code
 };
 
 class process_link final : public worker_link,

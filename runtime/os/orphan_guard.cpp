@@ -16,6 +16,7 @@ int parent_death_signal() { return SIGRTMAX - 1; }
 struct guard_timer {
   timer_t id{};
   itimerspec grace{};
+  int signal = 0; ///< what the death of the parent sends; 0: there is no guard
 };
 guard_timer guard;
 
@@ -51,7 +52,13 @@ result<void> die_with_parent(pid_t parent, std::chrono::milliseconds grace) {
     if (::sigaction(number, &action, nullptr) != 0)
       return system_failure("handle the death of", object_of(parent));
   }
-  if (::prctl(PR_SET_PDEATHSIG, number) != 0) return system_failure("watch", object_of(parent));
+  guard.signal = number;
+  return watch_parent_again(parent);
+}
+
+result<void> watch_parent_again(pid_t parent) {
+  if (::prctl(PR_SET_PDEATHSIG, guard.signal) != 0)
+    return system_failure("watch", object_of(parent));
   // It may have died before the call, and then no signal comes.
   if (::getppid() != parent) return system_failure("watch", object_of(parent), ESRCH);
   return {};

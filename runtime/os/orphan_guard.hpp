@@ -19,6 +19,10 @@ namespace coppice::os {
 /// Fails with ESRCH if `parent` is not, or no longer, this process's parent: then end yourself.
 [[nodiscard]] result<void> die_with_parent(pid_t parent, std::chrono::milliseconds grace);
 
+/// After a change of uid or gid, which clears what die_with_parent has set: the same signal again.
+/// Errors: as die_with_parent.
+[[nodiscard]] result<void> watch_parent_again(pid_t parent);
+
 /// For processes that have nothing to finish: SIGKILL as soon as `parent` is gone, also if it is
 /// gone already.
 void kill_with_parent(pid_t parent);

@@ -37,6 +37,7 @@ result<os::child_process> exec_spawner::start(const spawn_request& request) {
                          std::string{boot::worker} + "=" +
                              boot::write_letter({request.group, request.name, request.worker_id,
                                                  request.incarnation, ::getpid()})};
+  program.steps = request.setup;
   const auto give = [&](const os::unique_fd& fd, int theirs) {
     if (fd) program.descriptors.push_back({fd.get(), theirs});
   };

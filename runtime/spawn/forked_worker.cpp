@@ -1,9 +1,13 @@
 #include <coppice/runtime/spawn/forked_worker.hpp>
 
 #include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/os/fd_passing.hpp>
 #include <coppice/runtime/os/fd_table.hpp>
 #include <coppice/runtime/os/orphan_guard.hpp>
 #include <coppice/runtime/os/signal_source.hpp>
+#include <coppice/runtime/spawn/process_settings.hpp>
+#include <coppice/runtime/spawn/setup_child.hpp>
+#include <coppice/runtime/wire/buffer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +16,7 @@
 #include <exception>
 #include <poll.h>
 #include <string_view>
+#include <sys/prctl.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -48,6 +53,12 @@ void close_what_is_not(const ordered_fds& own) {
   os::close_all_but(keep);
 }
 
+/// Tells the primary why there will be no worker: the last thing that this process says.
+void say_failed(int control, const std::string& why) {
+  wire::buffer out;
+  (void)os::send_with_fds(control, wire::encode_control(wire::failed{why}, out), {});
+}
+
 /// The end of a worker: what is buffered is written, the zygote's exit handlers are not run.
 [[noreturn]] void end_worker(int code) {
   std::fflush(nullptr);
@@ -72,6 +83,27 @@ void guard(const forked_parts& parts, std::string_view name, pid_t primary) {
   }
 }
 
+/// Takes the steps of the order. After a change of identity the guard is set again, which that has
+/// cleared. The kernel has also made the process undumpable then (prctl(2), PR_SET_DUMPABLE), and
+/// /proc/self root's: that is for programs that gain secrets by exec. This one was forked by whoever
+/// gave it the identity, and is to be debugged and to read about itself as any other.
+void set_up(const forked_parts& parts, const wire::spawn& what, int control, pid_t primary) {
+  const auto outcome = take_steps(what.setup);
+  if (outcome.code != 0) {
+    const auto why = step_error(what.setup[outcome.failed], outcome.code).message();
+    parts.log.error("{}: {}", what.name, why);
+    say_failed(control, why);
+    end_worker(1);
+  }
+  take_environment_steps(what.setup);
+  if (!changes_identity(what.setup)) return;
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (auto guarded = os::watch_parent_again(primary); !guarded) {
+    parts.log.error("{}: {}", what.name, guarded.error().message());
+    end_worker(1);
+  }
+}
+
 [[noreturn]] void carry_out(const forked_parts& parts, wire::spawn what,
                             std::vector<os::unique_fd> fds, pid_t primary) {
   auto own = sort_out(what, fds);
@@ -85,6 +117,7 @@ void guard(const forked_parts& parts, std::string_view name, pid_t primary) {
   own.out.reset();
   own.err.reset();
   close_what_is_not(own);
+  if (!what.setup.empty()) set_up(parts, what, own.control.get(), primary);
   const std::string name = what.name;
   worker_boot boot{
       std::move(what.group),  std::move(what.name), what.worker_id,        what.incarnation,

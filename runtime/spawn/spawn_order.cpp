@@ -30,6 +30,7 @@ spawn_packet write_spawn(std::uint64_t request_id, const spawn_request& request,
   order.name = request.name;
   order.worker_id = request.worker_id;
   order.incarnation = request.incarnation;
+  order.setup = request.setup;
   const std::array carried{
       std::pair{wire::spawn_control, &request.control}, std::pair{wire::spawn_data, &request.data},
       std::pair{wire::spawn_ledger, &request.ledger},   std::pair{wire::spawn_in, &request.in},

@@ -5,10 +5,12 @@
 #include <coppice/runtime/error.hpp>
 #include <coppice/runtime/os/child_process.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
+#include <coppice/runtime/wire/setup_step.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace coppice {
 
@@ -25,6 +27,8 @@ struct spawn_request {
   os::unique_fd in;              ///< the child's descriptor 0; none: /dev/null
   os::unique_fd out;             ///< 1; none: the primary's own
   os::unique_fd err;             ///< 2; none: the primary's own
+  /// Taken in order before the worker's own code (process_settings.hpp makes them).
+  std::vector<wire::setup_step> setup{};
 };
 
 /// Loop thread only, always the same one: a parent-death signal fires when the *thread* that made

@@ -2,6 +2,7 @@
 
 #include <coppice/runtime/limits.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 #include <msgpack.hpp>
@@ -72,6 +73,47 @@ private:
 
 // ---- decode
 
+// What take_steps relies on.
+bool well_formed(const setup_step& step) {
+  const auto below = [&](std::uint64_t bound, std::size_t least, std::size_t most) {
+    return step.text.empty() && step.numbers.size() >= least && step.numbers.size() <= most &&
+           std::all_of(step.numbers.begin(), step.numbers.end(),
+                       [&](std::uint64_t number) { return number < bound; });
+  };
+  const auto is_text = [&](bool assignment) {
+    const auto equals = step.text.find('=');
+    return step.numbers.empty() && !step.text.empty() && step.text.find('\0') == step.text.npos &&
+           (assignment ? equals != 0 && equals != step.text.npos : equals == step.text.npos);
+  };
+  constexpr std::uint64_t no_id = std::numeric_limits<std::uint32_t>::max(); // "leave it as it is"
+  switch (step.kind) {
+  case setup_kind::clear_environment:
+  case setup_kind::no_new_privileges:
+    return below(0, 0, 0);
+  case setup_kind::unset_variable:
+    return is_text(false);
+  case setup_kind::set_variable:
+    return is_text(true);
+  case setup_kind::limit:
+    return step.text.empty() && step.numbers.size() == 3;
+  case setup_kind::nice:
+    return below(40, 1, 1);
+  case setup_kind::processors:
+    return below(limits::processors, 1, limits::processors);
+  case setup_kind::umask:
+    return below(01000, 1, 1);
+  case setup_kind::groups:
+    return below(no_id, 0, limits::supplementary_groups);
+  case setup_kind::gid:
+  case setup_kind::uid:
+    return below(no_id, 1, 1);
+  case setup_kind::directory:
+    return step.numbers.empty() && step.text.starts_with('/') &&
+           step.text.find('\0') == step.text.npos;
+  }
+  return false;
+}
+
 // Reads the fields of one packet in order. The first that does not fit is remembered; those after
 // it read as zero, and nobody looks at them.
 class fields {
@@ -119,6 +161,25 @@ public:
       fields inner{item.via.array};
       all.push_back({.id = inner.number("id"), .listener = inner.u32("listener")});
       if (inner.wrong_) wrong_ = std::move(inner.wrong_);
+    }
+    return all;
+  }
+
+  /// A list that may be missing: nothing is set then.
+  std::vector<setup_step> steps(const char* what) {
+    std::vector<setup_step> all;
+    if (at_ == packet_.size) return all;
+    for (const auto& item : list(what, limits::setup_steps)) {
+      if (item.type != msgpack::type::ARRAY)
+        return reject(what, "has an item that is no array"), all;
+      fields inner{item.via.array};
+      setup_step step;
+      step.kind = static_cast<setup_kind>(inner.number("kind", last_setup_kind));
+      step.text = inner.text("text");
+      step.numbers = inner.numbers("numbers", limits::processors);
+      if (inner.wrong_) wrong_ = std::move(inner.wrong_);
+      if (!wrong_ && !well_formed(step)) reject(what, "has a step that means nothing");
+      all.push_back(std::move(step));
     }
     return all;
   }
@@ -187,6 +248,7 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
     spawn message{in.number("request_id"), in.name("group"),         in.name("name"),
                   in.number("worker_id"),  in.number("incarnation"), 0};
     message.fds = static_cast<std::uint32_t>(in.number("fds", spawn_all_fds));
+    message.setup = in.steps("setup");
     return in.done(std::move(message));
   }
   case tag::spare:
@@ -279,14 +341,17 @@ std::span<const std::byte> encode_control(const drain& m, buffer& out) {
   return packet{out, tag::drain, 1}.number(m.deadline_ms).bytes();
 }
 std::span<const std::byte> encode_control(const spawn& m, buffer& out) {
-  return packet{out, tag::spawn, 6}
-      .number(m.request_id)
-      .text(m.group)
-      .text(m.name)
-      .number(m.worker_id)
-      .number(m.incarnation)
-      .number(m.fds)
-      .bytes();
+  packet p{out, tag::spawn, m.setup.empty() ? 6U : 7U};
+  p.number(m.request_id).text(m.group).text(m.name);
+  p.number(m.worker_id).number(m.incarnation).number(m.fds);
+  if (m.setup.empty()) return p.bytes();
+  p.array(m.setup.size(), limits::setup_steps);
+  for (const auto& step : m.setup) {
+    p.array(3, 3).number(static_cast<std::uint32_t>(step.kind)).text(step.text);
+    p.array(step.numbers.size(), limits::processors);
+    for (const auto number : step.numbers) p.number(number);
+  }
+  return p.bytes();
 }
 std::span<const std::byte> encode_control(const spare& m, buffer& out) {
   return packet{out, tag::spare, 1}.number(m.request_id).bytes();

@@ -14,7 +14,8 @@
 //   connections  := [32, [[id:uint, listener:u32] * 1..64]]  + 1 fd each      primary to worker
 //   drain        := [33, deadline_ms:u32]                                     primary to worker
 //   spawn        := [64, request:uint, group:name, name:name, worker:uint,
-//                    incarnation:uint, fds:u32]  + 1 fd for each bit of fds   primary to zygote,
+//                    incarnation:uint, fds:u32, [step * 1..1024]?]
+//                                                + 1 fd for each bit of fds   primary to zygote,
 //                                                                             or to a spare
 //   spare        := [65, request:uint]  + 1 fd, the spare's end of a channel  primary to zygote
 //   zygote_hello := [96, version:uint, pid:pid, threads:u32, error:str]       zygote to primary
@@ -22,12 +23,14 @@
 //   spawn_failed := [98, request:uint, reason:str]                            zygote to primary
 //   pid  := uint, 1..2^31-1      u32 := uint below 2^32
 //   str  := at most 4096 bytes   name := str, not empty
+//   step := [kind:uint, text:str, [number:uint *]]                            setup_step.hpp
 //
 // A receiver ignores elements after the last field that it knows, and packets whose tag it does not
 // know (`unknown`). Everything else that breaks the grammar is an error, and ends the channel.
 
 #include <coppice/runtime/error.hpp>
 #include <coppice/runtime/wire/buffer.hpp>
+#include <coppice/runtime/wire/setup_step.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -114,7 +117,8 @@ struct spawn {
   std::string name;             ///< the slot: "web/2"
   std::uint64_t worker_id = 0;
   std::uint64_t incarnation = 0;
-  std::uint32_t fds = 0; ///< spawn_fd bits: which descriptors come with the packet
+  std::uint32_t fds = 0;           ///< spawn_fd bits: which descriptors come with the packet
+  std::vector<setup_step> setup{}; ///< to be taken before the worker's own code
   bool operator==(const spawn&) const = default;
 };
 /// Fork a process that is no worker yet: a `spawn` on the channel that comes with the packet makes

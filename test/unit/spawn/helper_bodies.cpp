@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
@@ -19,6 +20,8 @@
 #include <pthread.h>
 #include <stdexcept>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
@@ -182,6 +185,30 @@ int tries_clone3(const worker_boot& boot) {
   return threads(boot);
 }
 
+/// What a worker finds that was given settings; they are named in settings_test.cpp.
+int tells_settings(const worker_boot& boot) {
+  std::string text = file_text("/proc/self/status");
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  int death_signal = 0;
+  ::prctl(PR_GET_PDEATHSIG, &death_signal);
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string{"(none)"} : std::string{value};
+  };
+  text += "cwd:\t" + std::filesystem::current_path().string() + "\n";
+  text += "nice:\t" + std::to_string(::getpriority(PRIO_PROCESS, 0)) + "\n";
+  text += "files:\t" + std::to_string(files.rlim_cur) + " " + std::to_string(files.rlim_max) + "\n";
+  text += "death:\t" + std::to_string(death_signal == SIGRTMAX - 1) + "\n";
+  text += "dumpable:\t" + std::to_string(::prctl(PR_GET_DUMPABLE)) + "\n";
+  text += "TEST_SET:\t" + variable("TEST_SET") + "\n";
+  text += "TEST_UNSET:\t" + variable("TEST_UNSET") + "\n";
+  text += "TEST_KEPT:\t" + variable("TEST_KEPT") + "\n";
+  text += "fds:\t" + std::to_string(os::open_descriptors().size()) + "\n";
+  say(boot.control.get(), text);
+  return stay(boot);
+}
+
 int spins(const worker_boot& boot) {
   say(boot.control.get(), std::to_string(::getpid()));
   for (volatile int n = 0;;) n = n + 1;
@@ -200,6 +227,7 @@ int run_body(worker_boot boot) {
       {"copies_input", copies_input},
       {"tries_clone3", tries_clone3},
       {"spins", spins},
+      {"tells_settings", tells_settings},
       {"aborts", [](const worker_boot&) -> int { std::abort(); }},
       {"raises", [](const worker_boot&) { return ::raise(SIGTERM) + 90; }},
       {"throws", [](const worker_boot&) -> int { throw std::runtime_error{"it broke"}; }},

@@ -53,6 +53,7 @@ struct spawn_fixture {
   asio::io_context loop;
   test::log_lines log;
   std::deque<made> all;
+  std::vector<wire::setup_step> setup; ///< of every request
 
   made& spawn(spawner& by, std::string group, std::uint64_t id = 1, os::unique_fd in = {},
               os::unique_fd out = {}, os::unique_fd err = {}) {
@@ -73,6 +74,7 @@ struct spawn_fixture {
     request.in = std::move(in);
     request.out = std::move(out);
     request.err = std::move(err);
+    request.setup = setup;
     by.spawn(std::move(request), [&it](result<os::child_process> answer) {
       ++it.answers;
       if (answer)

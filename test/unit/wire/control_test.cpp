@@ -45,6 +45,22 @@ TEST_CASE("every control message comes out as it went in") {
              .worker_id = 2,
              .incarnation = 4,
              .fds = spawn_control | spawn_data | spawn_ledger});
+  same(spawn{.request_id = 9,
+             .group = "web",
+             .name = "web/2",
+             .setup = {{setup_kind::clear_environment},
+                       {setup_kind::unset_variable, "HOME"},
+                       {setup_kind::set_variable, "A=1=2"},
+                       {setup_kind::limit, "", {7, 10, most}},
+                       {setup_kind::nice, "", {39}},
+                       {setup_kind::processors, "", {0, 1023}},
+                       {setup_kind::umask, "", {0777}},
+                       {setup_kind::groups},
+                       {setup_kind::groups, "", {4, 24}},
+                       {setup_kind::gid, "", {0xfffffffe}},
+                       {setup_kind::uid, "", {0}},
+                       {setup_kind::directory, "/srv"},
+                       {setup_kind::no_new_privileges}}});
   same(spare{.request_id = most});
   same(zygote_hello{.version = 1, .pid = 70, .threads = 1, .error = ""});
   same(zygote_hello{.version = 1, .pid = 70, .threads = 3, .error = "the process has 3 threads"});
@@ -69,6 +85,9 @@ TEST_CASE("the bytes of control messages are those of the grammar") {
   is(encode_control(drain{1000}, out), hex({0x92, 33, 0xcd, 0x03, 0xe8}));
   is(encode_control(spawn{1, "w", "w/1", 2, 3, 63}, out),
      hex({0x97, 64, 1, 0xa1}) + of("w") + hex({0xa3}) + of("w/1") + hex({2, 3, 63}));
+  is(encode_control(spawn{1, "w", "w", 2, 3, 63, {{setup_kind::gid, "", {7}}}}, out),
+     hex({0x98, 64, 1, 0xa1}) + of("w") + hex({0xa1}) + of("w") +
+         hex({2, 3, 63, 0x91, 0x93, 9, 0xa0, 0x91, 7}));
   is(encode_control(zygote_hello{1, 70, 1, ""}, out), hex({0x95, 96, 1, 70, 1, 0xa0}));
   is(encode_control(spawned{9, 72}, out), hex({0x93, 97, 9, 72}));
   is(encode_control(spawn_failed{9, "no"}, out), hex({0x93, 98, 9, 0xa2}) + of("no"));
@@ -93,6 +112,12 @@ TEST_CASE("a control message of a later version is understood as far as it is kn
     CHECK(decode_control(hex({0x91, 0xcf, 0, 0, 0, 0, 0, 0, 0, 2})) == control_message{ready{}});
   }
 }
+
+/// A spawn whose last field is this.
+byte_list spawn_with(std::initializer_list<unsigned> setup) {
+  return hex({0x98, 64, 1, 0xa1, 'w', 0xa1, 'w', 2, 3, 0}) + hex(setup);
+}
+constexpr const char* meaningless = "setup has a step that means nothing";
 
 TEST_CASE("what is not a control message is an error that says why") {
   const auto nested = [](std::size_t depth) {
@@ -165,6 +190,22 @@ TEST_CASE("what is not a control message is an error that says why") {
       {"a spawn of no name", hex({0x97, 64, 1, 0xa1, 'w', 0xa0, 2, 3, 0}), "name is empty"},
       {"a spawn with a descriptor nobody knows", hex({0x97, 64, 1, 0xa1, 'w', 0xa1, 'w', 2, 3, 64}),
        "fds is too large"},
+      {"settings that are no list", spawn_with({5}), "setup is not an array"},
+      {"a step that is no array", spawn_with({0x91, 9}), "setup has an item that is no array"},
+      {"a step of kind 0", spawn_with({0x91, 0x93, 0, 0xa0, 0x90}), meaningless},
+      {"a step of a kind nobody knows", spawn_with({0x91, 0x93, 13, 0xa0, 0x90}),
+       "kind is too large"},
+      {"a step without numbers", spawn_with({0x91, 0x92, 9, 0xa0}), "numbers is missing"},
+      {"a gid that is none", spawn_with({0x91, 0x93, 9, 0xa0, 0x90}), meaningless},
+      {"two uids", spawn_with({0x91, 0x93, 10, 0xa0, 0x92, 1, 2}), meaningless},
+      {"the uid that means any", spawn_with({0x91, 0x93, 10, 0xa0, 0x91, 0xce, 255, 255, 255, 255}),
+       meaningless},
+      {"a nice value of 20", spawn_with({0x91, 0x93, 5, 0xa0, 0x91, 40}), meaningless},
+      {"a limit of two numbers", spawn_with({0x91, 0x93, 4, 0xa0, 0x92, 1, 2}), meaningless},
+      {"no processors", spawn_with({0x91, 0x93, 6, 0xa0, 0x90}), meaningless},
+      {"a variable of no name", spawn_with({0x91, 0x93, 3, 0xa2, '=', '1', 0x90}), meaningless},
+      {"a variable with a zero", spawn_with({0x91, 0x93, 3, 0xa3, 'A', '=', 0, 0x90}), meaningless},
+      {"a directory that is relative", spawn_with({0x91, 0x93, 11, 0xa1, 'a', 0x90}), meaningless},
       {"a spawned pid of 0", hex({0x93, 97, 9, 0}), "pid is zero"},
   };
   for (const auto& [what, bytes, why] : rows) {
