@@ -5,5 +5,6 @@
 #include <coppice/actors/run.hpp>
 #include <coppice/actors/spec.hpp>
 #include <coppice/http/http.hpp>
+#include <coppice/runtime/program/run_program.hpp>
 #include <coppice/runtime/worker/connection.hpp>
 #include <coppice/runtime/worker/worker.hpp>

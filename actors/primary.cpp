@@ -4,8 +4,10 @@
 #include <coppice/runtime/caf/actor_loop.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/net/socket_acceptor.hpp>
+#include <coppice/runtime/program/orphan_reaper.hpp>
 #include <coppice/runtime/spawn/exec_spawner.hpp>
 #include <coppice/runtime/spawn/zygote_spawner.hpp>
+#include <optional>
 #include <random>
 #include <unistd.h>
 
@@ -29,6 +31,8 @@ public:
     on_end_ = std::move(on_end);
     started_ = std::chrono::steady_clock::now();
     if (auto opened = open_endpoints(); !opened) return opened;
+    if (has_programs(spec_)) become_subreaper(); // what they leave running comes to us
+    if (has_programs(spec_) || ::getpid() == 1) reaper_.emplace(io_);
     spawn_actor();
     if (spec_.spawn == spawn_method::exec)
       start_with(exec());
@@ -172,6 +176,8 @@ private:
   std::chrono::steady_clock::time_point started_;
   bool ended_ = false;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
+
+  std::optional<orphan_reaper> reaper_;
 
   // What the tree stands on goes after the tree: the actors first of all.
   group_grounds groups_;

@@ -3,6 +3,7 @@
 #include <coppice/actors/tree.hpp>
 #include <coppice/runtime/net/endpoint.hpp>
 #include <coppice/supervisors/validate.hpp>
+#include <csignal>
 #include <set>
 #include <thread>
 
@@ -50,6 +51,13 @@ private:
         if (own && (group->on_exceeded || !is_usual(group->intensity)))
           add(group->name, group->on_exceeded ? "on_exceeded" : "intensity", "",
               "under " + std::string{to_string(strategy)} + " the supervisor's own counts");
+      } else if (const auto* program = each.program()) {
+        into.push_back(child_of(*program));
+        this->program(*program);
+      } else if (const auto* actor = each.actor()) {
+        into.push_back(child_of(*actor));
+        name(actor->name);
+        if (!actor->factory) add(actor->name, "factory", "", "is empty: nothing would be started");
       } else {
         into.push_back(child_of(*each.nested()));
         nested(*each.nested());
@@ -89,6 +97,7 @@ private:
       else if (where->port != 0 && !endpoints_.insert(to_string(*where)).second)
         add(spec.name, "listen", text, "is another pool's already");
     }
+    settings(spec.name, spec.settings);
     if (spec.significant && spec.what == group_spec::kind::pool)
       add(spec.name, "significant", "true", "a pool does not end by itself");
     if (spec.what == group_spec::kind::agent) {
@@ -97,6 +106,34 @@ private:
     } else {
       own(validate(supervisor_of(spec), {}, template_of(spec)), spec.name);
     }
+  }
+
+  void program(const program_spec& spec) {
+    name(spec.name);
+    if (spec.executable.empty())
+      add(spec.name, "executable", "", "is empty: there is nothing to run");
+    for (const auto& text : spec.arguments)
+      if (text.find('\0') != text.npos) add(spec.name, "arguments", text, "has a zero byte");
+    const bool probed =
+        spec.ready.how == ready_when::kind::connects || spec.ready.how == ready_when::kind::answers;
+    if (probed)
+      if (const auto target = parse_target(spec.ready); !target)
+        add(spec.name, "ready", spec.ready.where, target.error().reason);
+    signal(spec.name, "stop_signal", spec.stop_signal, 1);
+    signal(spec.name, "orphan_signal", spec.orphan_signal, 0);
+    settings(spec.name, spec.settings);
+  }
+
+  void signal(const std::string& child, const char* field, int number, int least) {
+    if (number < least || number > SIGRTMAX)
+      add(child, field, std::to_string(number), "is no signal");
+  }
+
+  void settings(const std::string& child, const process_settings& its) {
+    for (auto& error : coppice::validate(its))
+      add(child, std::move(error.field), std::move(error.value), std::move(error.why));
+    if (const auto found = with_user(its); !found)
+      add(child, "user", its.user, found.error().reason);
   }
 
   void name(const std::string& text) {
@@ -128,8 +165,8 @@ void collect(const std::vector<child>& children, group_spec::kind what,
   for (const auto& each : children) {
     if (const auto* group = each.group()) {
       if (group->what == what) into.push_back(group);
-    } else {
-      collect(each.nested()->children, what, into);
+    } else if (const auto* nested = each.nested()) {
+      collect(nested->children, what, into);
     }
   }
 }
@@ -139,12 +176,19 @@ bool find_path(const std::vector<child>& children, std::string_view name,
                std::vector<std::string>& path) {
   for (const auto& each : children) {
     const auto* group = each.group();
-    path.push_back(group ? group->name : each.nested()->name);
-    if (path.back() == name || (!group && find_path(each.nested()->children, name, path)))
-      return true;
+    const auto* nested = each.nested();
+    if (!group && !nested) continue; // a program or an actor has no children
+    path.push_back(group ? group->name : nested->name);
+    if (path.back() == name || (nested && find_path(nested->children, name, path))) return true;
     path.pop_back();
   }
   return false;
+}
+
+bool any_program(const std::vector<child>& children) {
+  return std::any_of(children.begin(), children.end(), [](const child& each) {
+    return each.program() || (each.nested() && any_program(each.nested()->children));
+  });
 }
 
 } // namespace
@@ -156,6 +200,8 @@ std::vector<std::string> validate(const service_spec& spec) {
   for (const auto& error : check.errors) lines.push_back(error.message());
   return lines;
 }
+
+bool has_programs(const service_spec& spec) { return any_program(spec.children); }
 
 unsigned instances_of(const group_spec& group) {
   return group.instances.value_or(std::max(1u, std::thread::hardware_concurrency()));

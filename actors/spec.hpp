@@ -10,6 +10,9 @@
 // the primary only.
 
 #include <chrono>
+#include <coppice/actors/actor_spec.hpp>
+#include <coppice/actors/program_spec.hpp>
+#include <coppice/actors/settings_builder.hpp>
 #include <coppice/actors/supervisor_calls.hpp>
 #include <coppice/runtime/log.hpp>
 #include <coppice/runtime/worker/worker_main.hpp>
@@ -68,6 +71,8 @@ struct group_spec {
   /// auto_shutdown: an agent that is done, or the last of the dynamic workers. Only for agents and
   /// dynamic groups that are transient or temporary.
   bool significant = false;
+  /// What its processes are set up with before the body runs.
+  process_settings settings{};
 };
 
 class child;
@@ -90,28 +95,33 @@ struct nested_spec {
   std::vector<child> children{};
 };
 
-/// One entry of a supervisor's children: whatever pool, agent and supervisor make.
+/// One entry of a supervisor's children: whatever pool, agent, program, supervisor and actor
+/// (actor_child.hpp) make.
 class child {
 public:
   child(group_spec group) : what_{std::move(group)} {}
+  child(const coppice::program& program) : what_{program.spec()} {}
+  child(actor_spec actor) : what_{std::move(actor)} {}
   child(nested_spec nested) : what_{std::make_shared<const nested_spec>(std::move(nested))} {}
 
   /// Null if it is the other kind.
   [[nodiscard]] const group_spec* group() const { return std::get_if<group_spec>(&what_); }
+  [[nodiscard]] const program_spec* program() const { return std::get_if<program_spec>(&what_); }
+  [[nodiscard]] const actor_spec* actor() const { return std::get_if<actor_spec>(&what_); }
   [[nodiscard]] const nested_spec* nested() const {
     const auto* p = std::get_if<std::shared_ptr<const nested_spec>>(&what_);
     return p ? p->get() : nullptr;
   }
 
 private:
-  std::variant<group_spec, std::shared_ptr<const nested_spec>> what_;
+  std::variant<group_spec, program_spec, actor_spec, std::shared_ptr<const nested_spec>> what_;
 };
 
 // A body is a function of worker&, or a coroutine function of it (see make_worker_body).
 
 /// A pool of workers: `pool("web", body).instances(4).listen("tcp://0.0.0.0:8080")`. See group_spec
-/// for what each setting means and its default.
-class pool {
+/// for what each setting means and its default, and settings_builder for those of its processes.
+class pool : public settings_builder<pool> {
 public:
   template <class Body>
   pool(std::string name, Body body) {
@@ -133,6 +143,8 @@ public:
   pool& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
   pool& max_children(unsigned most) { return spec_.max_children = most, *this; }
 
+  [[nodiscard]] process_settings& settings() { return spec_.settings; }
+
   operator child() const { return {spec_}; }
 
 private:
@@ -142,7 +154,7 @@ private:
 /// One process for background work that must exist once. It is ready before what comes after it in
 /// the spec starts. Under one_for_all and rest_for_one its deaths count for the supervisor it
 /// belongs to, and it has no intensity of its own.
-class agent {
+class agent : public settings_builder<agent> {
 public:
   template <class Body>
   agent(std::string name, Body body) {
@@ -159,6 +171,8 @@ public:
   agent& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
   agent& significant(bool is = true) { return spec_.significant = is, *this; }
 
+  [[nodiscard]] process_settings& settings() { return spec_.settings; }
+
   operator child() const { return {spec_}; }
 
 private:
@@ -168,7 +182,7 @@ private:
 /// Worker processes that are added at run time, each by a start_child call (supervisor_calls.hpp):
 /// `dynamic("jobs", body).restart(temporary).max_children(16)`. OTP's simple_one_for_one. Those
 /// that have ended for good are forgotten.
-class dynamic {
+class dynamic : public settings_builder<dynamic> {
 public:
   template <class Body>
   dynamic(std::string name, Body body) {
@@ -187,6 +201,8 @@ public:
   dynamic& intensity(restart_limit limit) { return spec_.intensity = limit, *this; }
   dynamic& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
   dynamic& significant(bool is = true) { return spec_.significant = is, *this; }
+
+  [[nodiscard]] process_settings& settings() { return spec_.settings; }
 
   operator child() const { return {spec_}; }
 
@@ -244,6 +260,8 @@ struct numbered_group {
 /// The ids from the root to the supervisor of this name; a name that the spec does not have is
 /// taken as such a path itself, with '/' between.
 [[nodiscard]] std::vector<std::string> path_of(const service_spec& spec, std::string_view name);
+/// Whether there is a program among the children, nested ones included.
+[[nodiscard]] bool has_programs(const service_spec& spec);
 /// How many processes a group has: as it says, or one per core.
 [[nodiscard]] unsigned instances_of(const group_spec& group);
 

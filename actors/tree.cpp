@@ -1,9 +1,13 @@
 #include <algorithm>
+#include <coppice/actors/actor_child.hpp>
 #include <coppice/actors/dispatcher.hpp>
 #include <coppice/actors/listener.hpp>
+#include <coppice/actors/program_proxy.hpp>
 #include <coppice/actors/tree.hpp>
 #include <coppice/actors/worker_proxy.hpp>
 #include <coppice/runtime/link/process_link.hpp>
+#include <coppice/runtime/program/program_process.hpp>
+#include <stdexcept>
 #include <thread>
 
 namespace coppice {
@@ -16,6 +20,21 @@ deliver_to<Message> deliver_through(actor_loop& actors) {
   return [&actors](const caf::actor_addr& to, Message message) {
     if (auto actor = caf::actor_cast<caf::actor>(to)) actors.deliver(actor, std::move(message));
   };
+}
+
+/// The steps of some settings, their user looked up; or why they cannot be had, which is then the
+/// reason of every start that fails.
+using setup_result = result<std::vector<wire::setup_step>>;
+
+setup_result setup_of(const process_settings& settings) {
+  const auto found = with_user(settings);
+  if (!found) return tl::make_unexpected(found.error());
+  return steps_of(*found);
+}
+
+const std::vector<wire::setup_step>& or_throw(const setup_result& setup) {
+  if (!setup) throw std::runtime_error{setup.error().message()};
+  return *setup;
 }
 
 class tree_maker {
@@ -36,9 +55,7 @@ public:
         const auto* group = each.group();
         const bool is_agent = group && group->what == group_spec::kind::agent;
         // Its death must be a death among its siblings, not one of a supervisor of its own.
-        made.push_back(is_agent ? of_worker(*group)
-                       : group  ? of_group(*group)
-                                : of_nested(*each.nested()));
+        made.push_back(is_agent ? of_worker(*group) : of(each));
       }
       return made;
     }
@@ -47,8 +64,7 @@ public:
       for (const auto& each : specs) {
         const auto* group = each.group();
         const bool is_agent = group && group->what == group_spec::kind::agent;
-        if (is_agent != agents) continue;
-        made.push_back(group ? of_group(*group) : of_nested(*each.nested()));
+        if (is_agent == agents) made.push_back(of(each));
       }
     return made;
   }
@@ -69,6 +85,47 @@ public:
   }
 
 private:
+  startable of(const child& each) {
+    if (const auto* group = each.group()) return of_group(*group);
+    if (const auto* program = each.program()) return of_program(*program);
+    if (const auto* actor = each.actor()) return of_actor(*actor);
+    return of_nested(*each.nested());
+  }
+
+  startable of_program(const program_spec& spec) {
+    program_options options;
+    options.name = spec.name;
+    options.executable = spec.executable;
+    options.arguments = spec.arguments;
+    options.session = spec.session;
+    options.parent_death_signal = spec.orphan_signal;
+    options.ready = spec.ready;
+    options.capture_output = spec.output == program_output::log;
+    return {.spec = child_of(spec),
+            .start =
+                [ground = ground_, options, setup = setup_of(spec.settings),
+                 stop_signal = spec.stop_signal](const start_context& context) {
+                  program_options mine = options;
+                  mine.setup = or_throw(setup);
+                  return port::spawn_state<program_proxy>(
+                      *context.system,
+                      program_proxy_parts{options.name, context.incarnation, context.supervisor,
+                                          std::make_unique<program_process>(*ground.io, *ground.log,
+                                                                            std::move(mine)),
+                                          stop_signal,
+                                          deliver_through<program_told>(*ground.actors)});
+                },
+            .link = child_link::messages,
+            .kind = "program"};
+  }
+
+  startable of_actor(const actor_spec& spec) {
+    return {.spec = child_of(spec),
+            .start = [factory = spec.factory](
+                         const start_context& context) { return factory->make(*context.system); },
+            .link = child_link::exit};
+  }
+
   startable of_nested(const nested_spec& nested) {
     supervisor_options options;
     options.spec.strategy = nested.strategy;
@@ -113,29 +170,29 @@ private:
     auto slots = std::make_shared<std::map<unsigned, slot_identity>>();
     for (unsigned slot = 1; slot <= instances_of(group); ++slot)
       (*slots)[slot] = {first_ids_.at(group.name) + slot - 1, 0};
-    return {
-        worker_of(group, group.name),
-        [ground = ground_, name = group.name, slots, next_id = next_id_,
-         roster = groups_.at(group.name).roster,
-         patience = patience_of(group)](const start_context& context) {
-          const unsigned slot = std::max(context.number, 1u);
-          slot_identity& own = (*slots)[slot];
-          if (own.worker_id == 0) own.worker_id = (*next_id)++;
-          const process_link_options process{name, context.id, own.worker_id, ++own.incarnation};
-          return port::spawn_state<worker_proxy>(
-              *context.system,
-              worker_proxy_parts{process.name,
-                                 {slot, process.incarnation},
-                                 context.incarnation,
-                                 context.supervisor,
-                                 std::make_unique<process_link>(*ground.io, *ground.processes,
-                                                                *ground.log, process),
-                                 roster,
-                                 patience,
-                                 deliver_through<link_told>(*ground.actors),
-                                 ground.log});
-        },
-        child_link::messages};
+    return {worker_of(group, group.name),
+            [ground = ground_, name = group.name, setup = setup_of(group.settings), slots,
+             next_id = next_id_, roster = groups_.at(group.name).roster,
+             patience = patience_of(group)](const start_context& context) {
+              const unsigned slot = std::max(context.number, 1u);
+              slot_identity& own = (*slots)[slot];
+              if (own.worker_id == 0) own.worker_id = (*next_id)++;
+              const process_link_options process{name, context.id, own.worker_id, ++own.incarnation,
+                                                 or_throw(setup)};
+              return port::spawn_state<worker_proxy>(
+                  *context.system,
+                  worker_proxy_parts{process.name,
+                                     {slot, process.incarnation},
+                                     context.incarnation,
+                                     context.supervisor,
+                                     std::make_unique<process_link>(*ground.io, *ground.processes,
+                                                                    *ground.log, process),
+                                     roster,
+                                     patience,
+                                     deliver_through<link_told>(*ground.actors),
+                                     ground.log});
+            },
+            child_link::messages};
   }
 
   std::uint64_t next_seed() { return ground_.seed + ++seeds_; }
@@ -196,6 +253,21 @@ child_spec child_of(const nested_spec& nested) {
           .type = child_type::supervisor,
           .significant = nested.significant,
           .backoff = nested.backoff};
+}
+
+child_spec child_of(const program_spec& spec) {
+  return {
+      .id = spec.name,
+      .restart = spec.restart,
+      .shutdown = spec.shutdown,
+      .backoff = spec.backoff,
+      .ready_timeout = spec.ready_timeout,
+  };
+}
+
+child_spec child_of(const actor_spec& spec) {
+  return {
+      .id = spec.name, .restart = spec.restart, .shutdown = spec.shutdown, .backoff = spec.backoff};
 }
 
 std::chrono::milliseconds patience_of(const group_spec& group) {

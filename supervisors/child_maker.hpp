@@ -32,6 +32,8 @@ struct child_maker {
   /// Makes the actor of one incarnation. What it throws is the reason of a failed start.
   std::function<caf::actor(const start_context&)> make{};
   child_link link = child_link::messages;
+  /// For tree_node: "program". Empty: what link and type make of it.
+  std::string kind{};
 };
 
 } // namespace coppice

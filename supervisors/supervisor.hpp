@@ -28,6 +28,8 @@ struct startable {
   /// Makes the actor of one incarnation. What it throws is the reason of a failed start.
   std::function<caf::actor(const start_context&)> start{};
   child_link link = child_link::messages;
+  /// For tree_node: "program". Empty: what link and type make of it.
+  std::string kind{};
 };
 
 /// A dynamic supervisor's children: `how.spec.id` is what their ids begin with.

@@ -80,6 +80,7 @@ private:
   void set_alarm(monotonic_time now);
   void fail_later(child_key key, std::uint64_t incarnation, std::string reason);
   [[nodiscard]] tree_node describe_self() const;
+  [[nodiscard]] std::string kind_of(const supervised_child& child) const;
   [[nodiscard]] tree_node describe_child(const supervised_child& child) const;
 
   caf::event_based_actor* self_;

@@ -29,10 +29,15 @@ tree_node supervisor_actor::describe_self() const {
           .incarnation = options_.incarnation};
 }
 
+std::string supervisor_actor::kind_of(const supervised_child& child) const {
+  const child_maker& how = *children_.at(child.key).how;
+  if (!how.kind.empty()) return how.kind;
+  return how.link == child_link::exit ? "actor" : std::string{to_string(child.spec.type)};
+}
+
 tree_node supervisor_actor::describe_child(const supervised_child& child) const {
-  const bool plain_actor = children_.at(child.key).how->link == child_link::exit;
   return {.id = child.spec.id,
-          .kind = plain_actor ? "actor" : std::string{to_string(child.spec.type)},
+          .kind = kind_of(child),
           .state = std::string{to_string(child.state)},
           .incarnation = child.incarnation,
           .restarts = child.restarts(),

@@ -10,7 +10,7 @@ namespace coppice {
 
 struct tree_node {
   std::string id{};
-  std::string kind{};     ///< "supervisor", "worker", "actor"
+  std::string kind{};     ///< "supervisor", "worker", "program", "actor"
   std::string state{};    ///< "up", "starting", "backing_off", ...
   std::string strategy{}; ///< of a supervisor: "one_for_one"; else empty
   std::uint64_t incarnation = 0;

@@ -73,6 +73,14 @@ bool child_process::stopped() const noexcept {
          info.si_pid != 0;
 }
 
+result<void> child_process::signal_group(int number) {
+  if (!pidfd_) return system_failure("signal", object_of(pid_), ESRCH);
+  // As long as it is not reaped its pid is its own, and so is that of its group
+  // (PIDFD_SIGNAL_PROCESS_GROUP would need Linux 6.9).
+  if (::kill(-pid_, number) != 0) return system_failure("signal", "group of " + object_of(pid_));
+  return {};
+}
+
 std::optional<exit_status> child_process::reap() {
   if (!pidfd_) return std::nullopt;
   siginfo_t info{};

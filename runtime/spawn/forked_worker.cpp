@@ -85,8 +85,8 @@ void guard(const forked_parts& parts, std::string_view name, pid_t primary) {
 
 /// Takes the steps of the order. After a change of identity the guard is set again, which that has
 /// cleared. The kernel has also made the process undumpable then (prctl(2), PR_SET_DUMPABLE), and
-/// /proc/self root's: that is for programs that gain secrets by exec. This one was forked by whoever
-/// gave it the identity, and is to be debugged and to read about itself as any other.
+/// /proc/self root's: that is for programs that gain secrets by exec. This one was forked by
+/// whoever gave it the identity, and is to be debugged and to read about itself as any other.
 void set_up(const forked_parts& parts, const wire::spawn& what, int control, pid_t primary) {
   const auto outcome = take_steps(what.setup);
   if (outcome.code != 0) {

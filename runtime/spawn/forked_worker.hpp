@@ -25,8 +25,9 @@ struct forked_parts {
 void rehearse_once(const forked_parts& parts);
 
 /// A session of its own; the orphan guard; 0, 1 and 2 as ordered; everything else closed but its
-/// channels; the title; the steps of the order's setup; then the body, and _exit with its code (1 if it throws). Dispositions and
-/// mask are the zygote's, which are reset_signals'. `order` is a wire::spawn.
+/// channels; the title; the steps of the order's setup; then the body, and _exit with its code (1
+/// if it throws). Dispositions and mask are the zygote's, which are reset_signals'. `order` is a
+/// wire::spawn.
 [[noreturn]] void become_worker(const forked_parts& parts, received_order order, pid_t primary);
 
 /// The same in two parts: first all that needs no order, then it waits on `letter` for the spawn.

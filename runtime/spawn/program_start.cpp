@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <sched.h>
@@ -78,6 +79,17 @@ void put(std::vector<std::string>& variables, const std::string& entry) {
   variables.push_back(entry);
 }
 
+/// What was said to this process, and would be taken for itself by a program that is not ours: our
+/// own letters, and those of systemd's that go with descriptors or speak in our name
+/// (sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3)).
+bool is_letter(std::string_view entry) {
+  constexpr std::string_view ours = "COPPICE_";
+  constexpr std::string_view theirs[] = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+                                         "LISTEN_PID",    "LISTEN_FDS",   "LISTEN_FDNAMES"};
+  return entry.starts_with(ours) ||
+         std::find(std::begin(theirs), std::end(theirs), name_in(entry)) != std::end(theirs);
+}
+
 error error_from(const exec_report& report, const program_start& program) {
   const auto failed = [&](const char* verb, std::string object) {
     return error{verb, std::move(object), std::error_code{report.code, std::system_category()}, {}};
@@ -125,8 +137,7 @@ std::vector<std::string> environment_for(const program_start& program) {
   using wire::setup_kind;
   std::vector<std::string> variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
-    if (!program.foreign || !std::string_view{*entry}.starts_with("COPPICE_"))
-      variables.emplace_back(*entry);
+    if (!program.foreign || !is_letter(*entry)) variables.emplace_back(*entry);
   for (const auto& step : program.steps) {
     if (step.kind == setup_kind::clear_environment) variables.clear();
     if (step.kind == setup_kind::unset_variable) unset(variables, step.text);

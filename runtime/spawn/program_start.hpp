@@ -37,7 +37,8 @@ struct program_start {
   /// Sent to it when this thread ends, and so when this process does (prctl(2), PR_SET_PDEATHSIG);
   /// 0: none. A program that changes its identity by its own file's set-user-ID bit loses it.
   int parent_death_signal = 0;
-  /// Not one of ours: the COPPICE_ variables of this process's environment are not for it.
+  /// Not one of ours: the variables of our environment that are letters to this process are not
+  /// for it (COPPICE_ and NOTIFY_SOCKET, say).
   bool foreign = false;
 };
 
@@ -46,8 +47,8 @@ struct program_start {
 /// "setgid 65534: Operation not permitted", "start /bin/x: No such file or directory" (execve(2)).
 [[nodiscard]] result<os::child_process> start_program(const program_start& program);
 
-/// The environment that a program would get: ours, without COPPICE_ variables if it is `foreign`,
-/// changed by `steps`, and `environment` added.
+/// The environment that a program would get: ours, without letters if it is `foreign`, changed by
+/// `steps`, and `environment` added.
 [[nodiscard]] std::vector<std::string> environment_for(const program_start& program);
 
 } // namespace coppice

@@ -158,6 +158,7 @@ TEST_CASE("a user is looked up by name") {
 TEST_CASE("the environment of a program is ours, changed, and without our letters") {
   ::setenv("COPPICE_TEST_LETTER", "x", 1);
   ::setenv("TEST_OURS", "1", 1);
+  ::setenv("NOTIFY_SOCKET", "@systemd", 1);
   const auto has = [](const std::vector<std::string>& list, const char* entry) {
     return std::count(list.begin(), list.end(), entry);
   };
@@ -167,6 +168,7 @@ TEST_CASE("the environment of a program is ours, changed, and without our letter
   start.foreign = true;
   auto list = environment_for(start);
   CHECK(has(list, "COPPICE_TEST_LETTER=x") == 0);
+  CHECK(has(list, "NOTIFY_SOCKET=@systemd") == 0);
   CHECK(has(list, "TEST_OURS=1") == 1);
   CHECK(has(list, "TEST_ADDED=2") == 1);
   start.steps = {{setup_kind::unset_variable, "TEST_OURS"},
@@ -180,6 +182,7 @@ TEST_CASE("the environment of a program is ours, changed, and without our letter
   CHECK(environment_for(start) == std::vector<std::string>{"A=1", "TEST_ADDED=2"});
   ::unsetenv("COPPICE_TEST_LETTER");
   ::unsetenv("TEST_OURS");
+  ::unsetenv("NOTIFY_SOCKET");
 }
 
 } // namespace coppice
