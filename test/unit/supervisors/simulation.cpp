@@ -124,9 +124,9 @@ void simulation::act(const supervising::stop_child& what) {
     plan_end(what.child, within({0ms, 2ms}), {ending::abnormal, "SIGKILL"});
     return;
   }
+  if (std::exchange(child.asked, true)) return; // only told to hurry
   if (!core_.spec().parallel_start && !by_call_)
     require(!any_alive_after(what.child), "not stopped in reverse order");
-  if (std::exchange(child.asked, true)) return;
   if (!child.stubborn)
     plan_end(what.child, within(habits_.stop), {ending::well, "exit code 0"});
   else
