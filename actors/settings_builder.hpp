@@ -1,6 +1,6 @@
 #pragma once
-// What pool, agent, dynamic and program have in common: the settings of their processes, one method each.
-// process_settings says what each means; what is not set is inherited.
+// What pool, agent, dynamic and program have in common: the settings of their processes, one method
+// each. process_settings says what each means; what is not set is inherited.
 
 #include <coppice/runtime/spawn/process_settings.hpp>
 

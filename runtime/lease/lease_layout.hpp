@@ -25,8 +25,8 @@ enum class exchange_phase : std::uint8_t {
   reading = 0,  ///< nothing, or part of a request, is in the journal (nothing: idle)
   handling = 1, ///< the whole request is in the journal, and user code is at it
   streaming =
-      2, ///< the answer exceeds the stage or the request the journal: not all is in the slot
-  closing = 3,   ///< the last answer is staged: once it is written the connection is closed
+      2,       ///< the answer exceeds the stage or the request the journal: not all is in the slot
+  closing = 3, ///< the last answer is staged: once it is written the connection is closed
   abandoned = 4, ///< it will not be run again: it waits to be told so by the service
 };
 inline constexpr unsigned exchange_phases = 5;
@@ -55,7 +55,7 @@ struct lease_record {
 /// The parts of `lease_record::state`.
 struct lease_state {
   exchange_phase phase = exchange_phase::reading;
-  bool replayable = false;                  ///< it may be run twice
+  bool replayable = false;                 ///< it may be run twice
   bool interim_sent = false;               ///< it has had its 1xx
   bool spoilt = false;                     ///< the slot is being filled with something else
   abandoned_why why = abandoned_why::none; ///< of `abandoned`

@@ -94,8 +94,7 @@ result<void> lease_reader::put(std::uint32_t slot, std::uint64_t id,
   record.state = lease.state.word();
   if (auto done = write(&head, sizeof head, slot_at(slot)); !done) return done;
   if (!lease.input.empty())
-    if (auto done =
-            write(lease.input.data(), lease.input.size(), slot_at(slot) + journal_offset);
+    if (auto done = write(lease.input.data(), lease.input.size(), slot_at(slot) + journal_offset);
         !done)
       return done;
   if (!lease.output.empty())

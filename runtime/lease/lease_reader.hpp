@@ -1,7 +1,7 @@
 #pragma once
 // The primary's eye on the leases in a ledger. It maps nothing: it reads copies and judges those,
-// so a worker can write what it likes there. A slot is read only after its worker has been reaped or
-// has returned it. Not thread-safe.
+// so a worker can write what it likes there. A slot is read only after its worker has been reaped
+// or has returned it. Not thread-safe.
 
 #include <coppice/runtime/error.hpp>
 #include <coppice/runtime/lease/lease_layout.hpp>

@@ -91,8 +91,8 @@ lease_verdict judge(const slot_head& head, std::uint64_t id, const lease_witness
   }
 
   // ---- the exchange
-  const bool handled = now.phase == exchange_phase::handling ||
-                       now.phase == exchange_phase::streaming;
+  const bool handled =
+      now.phase == exchange_phase::handling || now.phase == exchange_phase::streaming;
   const auto abandon = [&](abandoned_why why) {
     verdict.next.phase = exchange_phase::abandoned;
     verdict.next.replayable = false;

@@ -49,8 +49,8 @@ struct slot_range {
 
 struct lease_verdict {
   lease_fate fate = lease_fate::reset;
-  const char* why = "";    ///< of `reset`
-  lease_state next;        ///< how the next worker finds it
+  const char* why = ""; ///< of `reset`
+  lease_state next;     ///< how the next worker finds it
   std::uint32_t attempt = 1;
   std::uint64_t taken = 0; ///< the kernel's
   std::uint64_t written = 0;

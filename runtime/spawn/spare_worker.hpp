@@ -27,8 +27,8 @@ public:
 
   [[nodiscard]] pid_t pid() noexcept { return process_.process().pid(); }
 
-  /// It becomes that worker: here is its process, and this object is to be destroyed. Nothing if the
-  /// letter cannot be sent: `lives` tells whether it may be tried again later.
+  /// It becomes that worker: here is its process, and this object is to be destroyed. Nothing if
+  /// the letter cannot be sent: `lives` tells whether it may be tried again later.
   [[nodiscard]] std::optional<os::child_process> become(const spawn_request& request);
   /// False once it is ending. One that is stopped lives, and takes no letter meanwhile.
   [[nodiscard]] bool lives() const noexcept { return lives_; }

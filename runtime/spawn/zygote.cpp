@@ -185,8 +185,7 @@ int run_zygote(logger& log, os::process_title& title, const worker_main& body,
   const forked_parts parts{log, title, body, rehearse};
   if (refusal.empty()) rehearse_once(parts); // what is bound and set up here, all workers have
   os::reset_signals(); // what preload has set is not for the workers, who inherit it
-  return zygote{parts, *letter, std::move(channel), *std::move(births)}.run(
-      std::move(refusal));
+  return zygote{parts, *letter, std::move(channel), *std::move(births)}.run(std::move(refusal));
 }
 
 } // namespace coppice

@@ -16,8 +16,8 @@ namespace coppice {
 /// Then workers are forked on request, and `body` runs in each.
 ///
 /// A spare is forked ahead of its time, and becomes a worker when the primary says which one.
-/// `rehearse` runs once in the zygote, and in each spare while it waits: what it touches (code, data,
-/// the heap) need not be brought in when the worker starts. It must leave nothing behind;
+/// `rehearse` runs once in the zygote, and in each spare while it waits: what it touches (code,
+/// data, the heap) need not be brought in when the worker starts. It must leave nothing behind;
 /// dispositions and mask are reset after it.
 ///
 /// Returns the zygote's exit code: 0 when the primary has closed the channel. Never returns in a

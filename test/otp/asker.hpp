@@ -34,13 +34,11 @@ struct asker {
   void ask(const question& asked) {
     port::mail(self, asked.call)
         .request(asked.whom, std::chrono::hours{1})
-        .then(
-            [book = book, line = asked.line](const supervisor_answer& said) {
-              book->write(line(said.answer));
-            },
-            [book = book, line = asked.line](const caf::error&) { // it has ended
-              book->write(line(tl::unexpected{call_failure{call_error::shutting_down}}));
-            });
+        .then([book = book, line = asked.line](
+                  const supervisor_answer& said) { book->write(line(said.answer)); },
+              [book = book, line = asked.line](const caf::error&) { // it has ended
+                book->write(line(tl::unexpected{call_failure{call_error::shutting_down}}));
+              });
   }
 
   /// "mid: a: failed", however the start of a failed.

@@ -24,8 +24,8 @@
 #include <poll.h>
 #include <random>
 #include <sched.h>
-#include <string>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -58,7 +58,8 @@ struct scenario {
   bool half_closes = false;
   int send_buffer = 0;
   std::size_t receive = 4096; ///< most bytes of one recv
-  bool answers_together = false; ///< all requests that are there are answered before anything is sent
+  bool answers_together =
+      false; ///< all requests that are there are answered before anything is sent
 };
 
 // ---- a service: one line is a request
@@ -326,8 +327,7 @@ lease_witness witness_of(int fd) {
 
 std::string wanted(const scenario& what, const answers& text, int refused_at) {
   std::string all;
-  for (std::size_t at = 0; at + 1 < what.requests.size();
-       at = what.requests.find('\n', at) + 1) {
+  for (std::size_t at = 0; at + 1 < what.requests.size(); at = what.requests.find('\n', at) + 1) {
     const auto n = static_cast<std::size_t>(what.requests[at + 1] - '0');
     if (what.requests[at] == 'E') all += text.interim[n];
     if (static_cast<int>(n) == refused_at) return all + text.refusal[n];
@@ -356,8 +356,12 @@ public:
     REQUIRE(child >= 0);
     if (child == 0) {
       ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-      worker_of_one worker{them.server.get(), lease_writer::take(memory_.slot(0), id_), what_,
-                           text_,             *counts_,                                true};
+      worker_of_one worker{them.server.get(),
+                           lease_writer::take(memory_.slot(0), id_),
+                           what_,
+                           text_,
+                           *counts_,
+                           true};
       ::_exit(worker.run() == served::all ? 0 : 1);
     }
     them.start_reading();
@@ -377,8 +381,8 @@ private:
   void recover(client& them) {
     const auto head = memory_.reader.head(0).value();
     const auto before = lease_state::of(head.records[head.current & 1].state);
-    const auto verdict = judge(head, id_, witness_of(them.server.get()), protection::request,
-                               blame::none, {});
+    const auto verdict =
+        judge(head, id_, witness_of(them.server.get()), protection::request, blame::none, {});
     INFO("phase " << static_cast<int>(before.phase) << ": " << verdict.why);
     const bool mine = head.lease == id_ + 1;
     std::array<int, most_requests> runs{};
@@ -396,8 +400,12 @@ private:
       refused_at = first_unanswered(head);
     bool went_well = true;
     if (verdict.fate == lease_fate::goes_on || verdict.fate == lease_fate::as_offered) {
-      worker_of_one worker{them.server.get(), lease_writer::take(memory_.slot(1), next_id), what_,
-                           text_,             *counts_,                                      false};
+      worker_of_one worker{them.server.get(),
+                           lease_writer::take(memory_.slot(1), next_id),
+                           what_,
+                           text_,
+                           *counts_,
+                           false};
       went_well = worker.run() == served::all;
     }
     id_ += 2;
@@ -492,8 +500,7 @@ TEST_CASE("killed at any instruction: pipelined requests, answered together",
   prove({.name = "pipelined", .requests = "G1\nG2\nG3\nG4\n", .answers_together = true});
 }
 
-TEST_CASE("killed at any instruction: requests that must not be run twice",
-          "[every_instruction]") {
+TEST_CASE("killed at any instruction: requests that must not be run twice", "[every_instruction]") {
   prove({.name = "post", .requests = "G1\nP2\nP3\n", .receive = 4});
 }
 

@@ -14,16 +14,14 @@ namespace {
 /// The kernel's part, in memory: what the client has sent, what it has got, and who is asked when a
 /// worker has died.
 struct played_kernel {
-  std::string sent{};     ///< by the client, ever
+  std::string sent{}; ///< by the client, ever
   std::uint64_t taken = 0;
-  std::string got{};      ///< by the client, ever
-  [[nodiscard]] lease_witness witness() const {
-    return {.taken = taken, .written = got.size()};
-  }
+  std::string got{}; ///< by the client, ever
+  [[nodiscard]] lease_witness witness() const { return {.taken = taken, .written = got.size()}; }
   void receive(lease_writer& lease, std::size_t most) {
     const auto room = lease.room();
-    const std::size_t n = std::string_view{sent}.substr(taken).copy(
-        room.data(), std::min(room.size(), most));
+    const std::size_t n =
+        std::string_view{sent}.substr(taken).copy(room.data(), std::min(room.size(), most));
     taken += n;
     lease.received(n);
   }

@@ -13,7 +13,8 @@ namespace {
 using namespace spawn_test;
 
 struct spare_fixture : zygote_fixture {
-  explicit spare_fixture(std::vector<std::string> words = {}) : zygote_fixture{helper(std::move(words))} {
+  explicit spare_fixture(std::vector<std::string> words = {})
+      : zygote_fixture{helper(std::move(words))} {
     started();
     zygote->keep_spares(1);
     until_spares(1);
@@ -136,7 +137,8 @@ TEST_CASE("a spare that is stopped is passed over, and serves once it goes on") 
   next.lets_go();
 }
 
-TEST_CASE("a later zygote that refuses is no verdict: the spare serves, and the next one is tried") {
+TEST_CASE(
+    "a later zygote that refuses is no verdict: the spare serves, and the next one is tried") {
   scratch_file data;
   spare_fixture it{{data.path()}};
   const pid_t first = it.spare();

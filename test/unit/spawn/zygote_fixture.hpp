@@ -13,7 +13,8 @@
 
 namespace coppice::spawn_test {
 
-inline zygote_options helper(std::vector<std::string> words = {}, std::optional<fork_way> way = {}) {
+inline zygote_options helper(std::vector<std::string> words = {},
+                             std::optional<fork_way> way = {}) {
   words.insert(words.begin(), "helper");
   return {SPAWN_HELPER, std::move(words), way};
 }
