@@ -178,7 +178,10 @@ void act(std::string word) {
   if (what == "notify-other") notify("STATUS=not yet\nREADY=0");
   if (what == "notify-from-child") notify_from_child();
   if (what == "daemon") become_daemon();
-  if (what == "child" && ::fork() == 0) sleep_for_ever();
+  if (what == "child" && ::fork() == 0) {
+    ::alarm(60); // whoever forgets it is rid of it all the same
+    sleep_for_ever();
+  }
   if (what == "tcp") listen_tcp(number);
   if (what == "unix") listen_unix(value.c_str());
   if (what == "http") serve_http(number, value.substr(value.find(',') + 1));
