@@ -173,7 +173,7 @@ TEST_CASE("half an hour of storms in random trees leaves nobody behind and nobod
   const char* again = std::getenv("COPPICE_TREE_STORM");
   const auto first = again ? std::strtoull(again, nullptr, 10)
                            : static_cast<std::uint64_t>(Catch::rngSeed()) * 1'000;
-  const std::uint64_t seeds = again ? 1 : sanitized ? 5 : 100;
+  const std::uint64_t seeds = again ? 1 : sanitized ? 10 : 1'000;
   std::size_t deaths = 0;
   std::size_t asked_all = 0;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
