@@ -78,8 +78,10 @@ void misbehave_in_rehearsal(const behaviour& how) {
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
   }
   static bool in_zygote = true; // it is the first to rehearse
-  if (!std::exchange(in_zygote, false) && how.has("rehearsal-takes-long"))
+  if (!std::exchange(in_zygote, false) && how.has("rehearsal-takes-long")) {
+    ::prctl(PR_SET_NAME, "rehearsing"); // so that the test sees that it has begun
     for (;;) ::poll(nullptr, 0, 1000);
+  }
 }
 
 int be_zygote(os::process_title& title, const behaviour& how) {

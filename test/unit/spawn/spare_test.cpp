@@ -45,6 +45,13 @@ private:
   std::string path_ = (std::filesystem::temp_directory_path() / "coppice-data-XXXXXX").string();
 };
 
+std::string name_of(pid_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/comm"};
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
 char state_of(pid_t pid) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
   std::string text;
@@ -109,6 +116,8 @@ TEST_CASE("a spare serves while its zygote is dead") {
 
 TEST_CASE("a rehearsal that never ends holds up nobody but its own worker") {
   spare_fixture it{{"rehearsal-takes-long"}};
+  // Before that it would find its order waiting, and not rehearse at all.
+  test::run_until(it.loop, [&] { return name_of(it.spare()) == "rehearsing"; });
   auto& worker = it.spawned(*it.zygote, "report");
   CHECK_FALSE(hear(worker.control.get(), 0));
   it.zygote->keep_spares(0);
