@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <utility>
 
 namespace coppice {
@@ -34,6 +35,14 @@ std::string why_not_up(const supervised_child& child) {
 /// It is not there now, and will be started without being told to.
 bool is_restarting(const supervised_child& child) {
   return child.state == child_state::backing_off || child.state == child_state::waiting;
+}
+
+/// What keeps a child from being restarted or deleted by a call: both want one that is down.
+std::optional<call_error> why_not_at_rest(const supervised_child& child) {
+  if (child.number != 0) return call_error::dynamic_child;
+  if (is_alive(child.state)) return call_error::running;
+  if (is_restarting(child)) return call_error::restarting;
+  return std::nullopt;
 }
 
 } // namespace
@@ -77,9 +86,7 @@ void supervision::on_call(std::uint64_t ticket, const calls::restart_child& what
   const auto key = children_.key_of(what.id);
   if (!key) return answer(ticket, refuse(call_error::not_found, about));
   supervised_child& child = *children_.find(*key);
-  if (child.number != 0) return answer(ticket, refuse(call_error::dynamic_child, about));
-  if (is_alive(child.state)) return answer(ticket, refuse(call_error::running, about));
-  if (is_restarting(child)) return answer(ticket, refuse(call_error::restarting, about));
+  if (const auto error = why_not_at_rest(child)) return answer(ticket, refuse(*error, about));
   start_new(child, ticket, trial::known);
 }
 
@@ -140,9 +147,7 @@ void supervision::on_call(std::uint64_t ticket, const calls::delete_child& what)
   const auto key = children_.key_of(what.id);
   if (!key) return answer(ticket, refuse(call_error::not_found, about));
   supervised_child& child = *children_.find(*key);
-  if (child.number != 0) return answer(ticket, refuse(call_error::dynamic_child, about));
-  if (is_alive(child.state)) return answer(ticket, refuse(call_error::running, about));
-  if (is_restarting(child)) return answer(ticket, refuse(call_error::restarting, about));
+  if (const auto error = why_not_at_rest(child)) return answer(ticket, refuse(*error, about));
   enter(child, child_state::removed);
   answer(ticket, call_value{});
 }

@@ -48,7 +48,7 @@ public:
 
   /// Whether it is stopped (SIGSTOP, a debugger): it does nothing until it is continued.
   [[nodiscard]] bool stopped() const noexcept;
-  /// The same to every process of the group that this one leads: it must have been started in a
+  /// `signal` to every process of the group that this one leads: it must have been started in a
   /// session or a process group of its own.
   result<void> signal_group(int number);
 
