@@ -34,12 +34,17 @@ caf::behavior dispatcher::make_behavior() {
       [this](const worker_up& m) {
         table_.add(m.worker, m.credit);
         proxies_[m.worker.slot] = {m.worker, m.proxy};
+        parked_ = false;
         distribute();
         steer_listeners();
       },
       [this](const credit_restored& m) {
         table_.restore(m.worker, m.credit);
         distribute();
+        steer_listeners();
+      },
+      [this](const parking_over& m) {
+        if (parked_ && m.wait == waits_) give_up_parked();
         steer_listeners();
       },
       [this](const worker_leaving& m) {
@@ -51,6 +56,7 @@ caf::behavior dispatcher::make_behavior() {
         auto back = m.connections.take().value_or(std::vector<accepted_socket>{});
         for (auto it = back.rbegin(); it != back.rend(); ++it) waiting_.push_front(std::move(*it));
         distribute();
+        watch_parked();
         steer_listeners();
       },
       [this](const worker_gone& m) {
@@ -70,7 +76,7 @@ caf::behavior dispatcher::make_behavior() {
 }
 
 void dispatcher::take(std::uint32_t listener, std::vector<os::unique_fd> sockets) {
-  for (auto& socket : sockets) waiting_.push_back({listener, std::move(socket)});
+  for (auto& socket : sockets) waiting_.push_back({listener, std::move(socket), nullptr});
 }
 
 void dispatcher::distribute() {
@@ -93,6 +99,29 @@ void dispatcher::distribute() {
     for (auto& [slot, share] : shares)
       port::mail(self_, handoff{std::move(share)}).send(proxies_[slot].second);
   }
+}
+
+void dispatcher::watch_parked() {
+  if (waiting_.size() > limits::max_parked) {
+    parts_.log->error("pool {}: {} connections are cut off: too many wait for a worker",
+                      parts_.pool->name, waiting_.size() - limits::max_parked);
+    waiting_.resize(limits::max_parked);
+  }
+  if (waiting_.empty() || table_.workers() > 0 || parked_) return;
+  parked_ = true;
+  port::mail(self_, parking_over{++waits_})
+      .delay(limits::park_timeout)
+      .send(caf::actor_cast<caf::actor>(self_));
+}
+
+// A client that has sent a request and is told nothing hangs; one that is cut off can try again.
+void dispatcher::give_up_parked() {
+  parked_ = false;
+  const std::size_t before = waiting_.size();
+  std::erase_if(waiting_, [](const accepted_socket& c) { return c.carried != nullptr; });
+  if (waiting_.size() < before)
+    parts_.log->error("pool {}: {} connections are cut off: no worker was ready for {} s",
+                      parts_.pool->name, before - waiting_.size(), limits::park_timeout.count());
 }
 
 void dispatcher::steer_listeners() {

@@ -33,6 +33,9 @@ private:
   /// Gives out what waits as far as there is credit, one handoff message for each worker that gets
   /// some.
   void distribute();
+  /// What comes back while nobody is ready is parked, for so long and no longer.
+  void watch_parked();
+  void give_up_parked();
   /// Tells the listeners to go on or to stop, if that has changed.
   void steer_listeners();
 
@@ -42,6 +45,8 @@ private:
   std::unordered_map<std::uint64_t, std::pair<worker_key, caf::actor>> proxies_; ///< by slot
   std::deque<accepted_socket> waiting_;
   bool accepting_ = false;
+  bool parked_ = false;     ///< nobody is ready, and something that came back waits
+  std::uint64_t waits_ = 0; ///< how often that was so
 };
 
 } // namespace coppice

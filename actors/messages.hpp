@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,11 @@ namespace coppice {
 template <class Message>
 using deliver_to = std::function<void(const caf::actor_addr&, Message)>;
 
-/// A connection that no worker has yet.
+/// A connection that no worker has: not yet, or no longer.
 struct accepted_socket {
   std::uint32_t listener = 0; ///< which of the pool's endpoints accepted it
   os::unique_fd socket;
+  std::unique_ptr<carried_lease> carried{}; ///< what its last worker left of it; null: nothing
 };
 
 // ---- listener
@@ -64,6 +66,9 @@ struct credit_restored { ///< worker_proxy -> dispatcher: the worker has taken t
 };
 struct connections_returned { ///< worker_proxy -> dispatcher: not taken, for whatever reason
   port::moved<std::vector<accepted_socket>> connections;
+};
+struct parking_over { ///< dispatcher -> itself: nobody has been ready for limits::park_timeout
+  std::uint64_t wait = 0;
 };
 struct worker_leaving { ///< worker_proxy -> dispatcher: give it nothing more
   worker_key worker;
@@ -111,4 +116,5 @@ COPPICE_LOCAL_MESSAGE(cluster, coppice::link_told)
 COPPICE_MESSAGE(cluster, coppice::sweep_taken)
 COPPICE_MESSAGE(cluster, coppice::refusal_over)
 COPPICE_MESSAGE(cluster, coppice::exit_overdue)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::parking_over)
 COPPICE_MESSAGES_END(cluster)

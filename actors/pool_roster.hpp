@@ -15,6 +15,7 @@ struct pool_roster {
   caf::actor_addr dispatcher;
   std::vector<caf::actor_addr> listeners;
   std::vector<caf::actor_addr> proxies; ///< from their start to their end
+  bool ending = false; ///< the service stops: nobody will be there to go on with a connection
 
   void forget_proxy(const caf::actor_addr& who) { std::erase(proxies, who); }
 };

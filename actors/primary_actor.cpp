@@ -60,6 +60,7 @@ void primary_actor::stop() {
 // Whoever the kernel has accepted for us is given out first; a client that comes later is refused,
 // not left hanging.
 void primary_actor::close_endpoints() {
+  for (const auto& pool : parts_.pools) pool->ending = true;
   for (const auto& pool : parts_.pools)
     for (const auto& address : pool->listeners)
       if (auto listener = caf::actor_cast<caf::actor>(address)) {

@@ -14,6 +14,7 @@
 #include <coppice/actors/program_spec.hpp>
 #include <coppice/actors/settings_builder.hpp>
 #include <coppice/actors/supervisor_calls.hpp>
+#include <coppice/runtime/lease/protection.hpp>
 #include <coppice/runtime/log.hpp>
 #include <coppice/runtime/worker/worker_main.hpp>
 #include <coppice/supervisors/child_spec.hpp>
@@ -56,6 +57,10 @@ struct group_spec {
   unsigned max_children = 1024;
   /// Endpoints to serve, as "tcp://HOST:PORT". Port 0 takes a free one.
   std::vector<std::string> endpoints{};
+  /// How much of a connection outlives its worker, as far as the service can stand it (see
+  /// worker::serve; http::serve can stand all). `none` spares each connection a few pages of
+  /// memory.
+  protection protect = protection::request;
   restart_type restart = permanent;
   coppice::backoff backoff{};
   /// How long a worker may take to finish what it has when it is asked to end. Default: 25 s for
@@ -135,6 +140,7 @@ public:
     spec_.endpoints.push_back(std::move(endpoint));
     return *this;
   }
+  pool& protection(coppice::protection level) { return spec_.protect = level, *this; }
   pool& restart(restart_type type) { return spec_.restart = type, *this; }
   pool& backoff(coppice::backoff waits) { return spec_.backoff = waits, *this; }
   pool& shutdown(shutdown_time time) { return spec_.shutdown = time, *this; }

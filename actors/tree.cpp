@@ -170,15 +170,20 @@ private:
     auto slots = std::make_shared<std::map<unsigned, slot_identity>>();
     for (unsigned slot = 1; slot <= instances_of(group); ++slot)
       (*slots)[slot] = {first_ids_.at(group.name) + slot - 1, 0};
+    const auto level = group.endpoints.empty() ? protection::none : group.protect;
     return {worker_of(group, group.name),
-            [ground = ground_, name = group.name, setup = setup_of(group.settings), slots,
+            [ground = ground_, name = group.name, setup = setup_of(group.settings), slots, level,
              next_id = next_id_, roster = groups_.at(group.name).roster,
              patience = patience_of(group)](const start_context& context) {
               const unsigned slot = std::max(context.number, 1u);
               slot_identity& own = (*slots)[slot];
               if (own.worker_id == 0) own.worker_id = (*next_id)++;
-              const process_link_options process{name, context.id, own.worker_id, ++own.incarnation,
-                                                 or_throw(setup)};
+              const process_link_options process{name,
+                                                 context.id,
+                                                 own.worker_id,
+                                                 ++own.incarnation,
+                                                 or_throw(setup),
+                                                 level != protection::none};
               return port::spawn_state<worker_proxy>(
                   *context.system,
                   worker_proxy_parts{process.name,
@@ -188,6 +193,7 @@ private:
                                      std::make_unique<process_link>(*ground.io, *ground.processes,
                                                                     *ground.log, process),
                                      roster,
+                                     level,
                                      patience,
                                      deliver_through<link_told>(*ground.actors),
                                      ground.log});

@@ -18,25 +18,37 @@ public:
   /// Sent just now.
   void add(offered_connection connection) { offers_.push_back(std::move(connection)); }
 
-  /// The ledger's counters. Closes the copies of what has been taken, and gives how many that were.
+  /// The ledger's counters. Gives what has been taken to `taken`, in order, and says how many that
+  /// were.
   ///
   /// The worker counts a refusal *before* it takes anything later, and its frame may still be on
   /// the way: until as many have been named as counted, nobody knows which one is missing from the
   /// order, and nothing is closed.
-  std::size_t settle(const link_progress& now) {
+  template <class Sink>
+  std::size_t settle(const link_progress& now, Sink taken) {
     if (now.handed_back > named_) return 0;
     const std::uint64_t fresh = now.taken > taken_ ? now.taken - taken_ : 0;
     const auto n = std::min<std::size_t>(static_cast<std::size_t>(fresh), offers_.size());
+    for (std::size_t i = 0; i < n; ++i) taken(std::move(offers_[i]));
     offers_.erase(offers_.begin(), offers_.begin() + static_cast<std::ptrdiff_t>(n));
     taken_ += n;
     return n;
   }
 
+  /// Closes the copies of what has been taken.
+  std::size_t settle(const link_progress& now) {
+    return settle(now, [](offered_connection) {});
+  }
+
   /// The same for a worker that is dead: a refusal it counted and never named was its last act, so
   /// the order holds.
-  std::size_t settle_dead(link_progress last) {
+  template <class Sink>
+  std::size_t settle_dead(link_progress last, Sink taken) {
     last.handed_back = 0;
-    return settle(last);
+    return settle(last, std::move(taken));
+  }
+  std::size_t settle_dead(const link_progress& last) {
+    return settle_dead(last, [](offered_connection) {});
   }
 
   /// The worker refused these. Ids that were never offered, or are taken, are nobody's.

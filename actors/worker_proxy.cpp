@@ -72,7 +72,10 @@ void worker_proxy::act(worker_action action) {
     return announce();
   case worker_action::ask_drain:
     tell_dispatcher(worker_leaving{parts_.key});
-    return parts_.link->ask_to_drain(parts_.patience);
+    look_at_ledger();
+    parts_.link->ask_for_room(); // what it yields is waited for by clients
+    plan_sweep();
+    return parts_.link->ask_to_drain(parts_.patience, parts_.pool && !parts_.pool->ending);
   case worker_action::signal_end:
     tell_dispatcher(worker_leaving{parts_.key});
     return parts_.link->signal(SIGTERM);
@@ -154,10 +157,12 @@ void worker_proxy::refuse(std::string why) {
 void worker_proxy::on_handoff(std::vector<accepted_socket> connections) {
   std::vector<offered_connection> offers;
   offers.reserve(connections.size());
-  for (auto& c : connections)
-    offers.push_back({next_connection_++, c.listener, std::move(c.socket)});
   // They may have crossed the news that this worker takes nothing more.
-  if (phase_ != worker_phase::ready) return give_back(std::move(offers));
+  if (phase_ != worker_phase::ready) return send_back(std::move(connections));
+  for (auto& c : connections) {
+    offered_connection offer{next_connection_++, c.listener, {}, 0, {}};
+    if (lend(c, offer)) offers.push_back(std::move(offer));
+  }
   parts_.link->offer(offers); // if the channel is gone, they are untaken all the same
   for (auto& offer : offers) untaken_.add(std::move(offer));
   if (untaken_.size() >= limits::worker_credit / 2) look_at_ledger();
@@ -165,12 +170,23 @@ void worker_proxy::on_handoff(std::vector<accepted_socket> connections) {
   plan_sweep();
 }
 
+void worker_proxy::send_back(std::vector<accepted_socket> connections) {
+  if (!connections.empty()) tell_dispatcher(connections_returned{std::move(connections)});
+}
+
+/// What the worker has refused. It never touched it: what it came with is in its slot still.
 void worker_proxy::give_back(std::vector<offered_connection> connections) {
-  if (connections.empty()) return;
   std::vector<accepted_socket> back;
   back.reserve(connections.size());
-  for (auto& c : connections) back.push_back({c.listener, std::move(c.socket)});
-  tell_dispatcher(connections_returned{std::move(back)});
+  for (auto& c : connections) {
+    if (c.lease == 0) {
+      back.push_back({c.listener, std::move(c.socket), nullptr});
+      continue;
+    }
+    held_.vacate(c.lease);
+    recover(std::move(c), parts_.level, blame::none, back);
+  }
+  send_back(std::move(back));
 }
 
 // A worker that refuses would refuse again at once: without a rest the two of us would throw the
@@ -192,16 +208,23 @@ void worker_proxy::offer_credit() {
 
 void worker_proxy::settle(const link_progress& now) {
   last_ = now;
-  const std::size_t n = untaken_.settle(now);
+  const std::size_t n =
+      untaken_.settle(now, [this](offered_connection taken) { hold(std::move(taken)); });
   if (n > 0 && phase_ == worker_phase::ready) tell_dispatcher(credit_restored{parts_.key, n});
 }
 
-void worker_proxy::look_at_ledger() { settle(parts_.link->progress()); }
+// The returns are read first: what they name is taken by the time the counters are read.
+void worker_proxy::look_at_ledger() {
+  const auto returned = parts_.link->returned_leases();
+  early_returns_.insert(early_returns_.end(), returned.begin(), returned.end());
+  settle(parts_.link->progress());
+  take_returns();
+}
 
 // Taken connections cost us a descriptor each until somebody looks. Two looks, then the worker is
 // asked to say so itself: a hung one must not make the primary poll.
 void worker_proxy::plan_sweep() {
-  if (sweep_planned_ || untaken_.empty()) return;
+  if (sweep_planned_ || (untaken_.empty() && held_.size() == 0)) return;
   sweep_planned_ = true;
   port::mail(self_, sweep_taken{})
       .delay(limits::taken_sweep)
@@ -211,10 +234,11 @@ void worker_proxy::plan_sweep() {
 void worker_proxy::sweep() {
   sweep_planned_ = false;
   if (phase_ == worker_phase::flushing || phase_ == worker_phase::exited) return;
-  const std::size_t before = untaken_.size();
+  const auto before = std::pair{untaken_.size(), held_.size()};
   look_at_ledger();
-  if (untaken_.size() == before) return settle(parts_.link->ask_for_room());
-  plan_sweep();
+  if (std::pair{untaken_.size(), held_.size()} != before) return plan_sweep();
+  parts_.link->ask_for_room();
+  look_at_ledger();
 }
 
 // ---- beginning and end
@@ -230,14 +254,14 @@ void worker_proxy::hand_on() {
       worker_leaving{parts_.key}); // before anything comes back: it must not return here
   for (const auto& event : parts_.link->read_to_end()) // flushing: no event changes the phase now
     on_link(event);
-  last_ = parts_.link->progress();
-  untaken_.settle_dead(last_);
+  look_at_ledger();
+  untaken_.settle_dead(last_, [this](offered_connection taken) { hold(std::move(taken)); });
+  take_returns();
   port::mail(self_, child_ended{parts_.name, parts_.supervised_as, how_it_ended()})
       .send(parts_.supervisor);
-  if (auto left = untaken_.take_all(); !left.empty()) {
-    parts_.log->info("{}: {} connections that it had not taken go to others", parts_.name,
-                     left.size());
-    give_back(std::move(left));
+  if (auto left = recover_all(); !left.empty()) {
+    parts_.log->info("{}: {} connections go on in others", parts_.name, left.size());
+    send_back(std::move(left));
   }
   take_leave();
 }

@@ -5,6 +5,7 @@
 // one worker_event, and worker_phase.hpp says what that means in each phase.
 
 #include <chrono>
+#include <coppice/actors/held_leases.hpp>
 #include <coppice/actors/messages.hpp>
 #include <coppice/actors/pool_roster.hpp>
 #include <coppice/actors/untaken.hpp>
@@ -21,11 +22,12 @@ namespace coppice {
 struct worker_proxy_parts {
   std::string name; ///< "web/2"
   worker_key key;   ///< the incarnation counts up for the slot, over all supervisors' lives
-  std::uint64_t supervised_as = 1;    ///< the incarnation as the supervisor counts
-  caf::actor supervisor;              ///< whom to tell; the child's id there is `name`
-  std::unique_ptr<worker_link> link;  ///< this incarnation's process
-  std::shared_ptr<pool_roster> pool;  ///< null: it takes no connections
-  std::chrono::milliseconds patience; ///< what a drain may take before the supervisor kills
+  std::uint64_t supervised_as = 1;     ///< the incarnation as the supervisor counts
+  caf::actor supervisor;               ///< whom to tell; the child's id there is `name`
+  std::unique_ptr<worker_link> link;   ///< this incarnation's process
+  std::shared_ptr<pool_roster> pool;   ///< null: it takes no connections
+  protection level = protection::none; ///< of the pool's connections
+  std::chrono::milliseconds patience;  ///< what a drain may take before the supervisor kills
   deliver_to<link_told> deliver;
   logger* log = nullptr;
 };
@@ -53,8 +55,17 @@ private:
   void look_at_ledger();
   void plan_sweep();
   void sweep();
+  void send_back(std::vector<accepted_socket> connections);
   void give_back(std::vector<offered_connection> connections);
   void hand_on();
+  // ---- leases (worker_leases.cpp)
+  /// Readies a connection for this worker; false: it is lost, and closed.
+  bool lend(accepted_socket& from, offered_connection& offer);
+  void hold(offered_connection taken);
+  void take_returns();
+  std::vector<accepted_socket> recover_all();
+  void recover(offered_connection connection, protection level, blame whose,
+               std::vector<accepted_socket>& into);
   [[nodiscard]] ending how_it_ended() const;
   void take_leave();
   /// False: there is none.
@@ -65,7 +76,10 @@ private:
   worker_proxy_parts parts_;
   worker_phase phase_ = worker_phase::starting;
   untaken untaken_;
+  held_leases held_;
+  std::vector<std::uint32_t> early_returns_; ///< of what the ledger does not call taken yet
   std::uint64_t next_connection_ = 0;
+  bool all_lent_ = false; ///< its leases were all in use once
   bool sweep_planned_ = false;
   bool resting_ = false; ///< it refused a connection, and is asked again after limits::refusal_rest
   bool was_ready_ = false;

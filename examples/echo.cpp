@@ -11,6 +11,7 @@
 namespace {
 
 asio::awaitable<void> echo(coppice::connection client) {
+  client.replayable(true); // to say something twice into the wind does no harm
   for (;;) {
     // The input stays where it is until the reply that consumes it is handed over with it, in one
     // step.
@@ -28,6 +29,6 @@ int main(int argc, char** argv) {
   example::add_options(app, chosen);
   if (const auto code = example::parse(app, argc, argv)) return *code;
 
-  const auto body = [](coppice::worker& self) { self.serve(echo); };
+  const auto body = [](coppice::worker& self) { self.serve(echo, coppice::protection::request); };
   return coppice::run(argc, argv, example::service(chosen, coppice::pool("echo", body)));
 }

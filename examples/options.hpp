@@ -16,6 +16,7 @@ namespace example {
 struct options {
   std::string listen = "tcp://127.0.0.1:8080";
   unsigned workers = 0; // one per core
+  coppice::protection protection = coppice::protection::request;
   coppice::spawn_method spawn = coppice::spawn_method::zygote;
   std::string state_dir;
   coppice::log_level verbosity = coppice::log_level::info;
@@ -38,6 +39,10 @@ inline void add_options(CLI::App& app, options& chosen) {
   app.add_option("--workers", chosen.workers, "Worker processes (default: one per core)");
   app.add_option("--state-dir", chosen.state_dir,
                  "Where the primary keeps its lock; one primary for each directory");
+  add_choice(app, "--protection", chosen.protection, "How much of a connection outlives its worker",
+             {{"none", coppice::protection::none},
+              {"connection", coppice::protection::connection},
+              {"request", coppice::protection::request}});
   add_choice(app, "--spawn", chosen.spawn, "How workers are made",
              {{"zygote", coppice::spawn_method::zygote}, {"exec", coppice::spawn_method::exec}});
   add_choice(app, "--log", chosen.verbosity, "What is logged",
@@ -70,7 +75,7 @@ inline void print_ready(const coppice::service_started& service) {
 inline coppice::service_spec service(const options& chosen, coppice::pool workers) {
   if (chosen.workers != 0) workers.instances(chosen.workers);
   coppice::service_spec spec;
-  spec.children = {workers.listen(chosen.listen)};
+  spec.children = {workers.listen(chosen.listen).protection(chosen.protection)};
   spec.state_dir = chosen.state_dir;
   spec.spawn = chosen.spawn;
   spec.verbosity = chosen.verbosity;

@@ -20,6 +20,7 @@ public:
   void on_flushed(leased_connection&) override { session_.on_flushed(); }
   void on_timeout(leased_connection&) override { session_.on_timeout(); }
   void on_drain(leased_connection&) override { session_.on_drain(); }
+  void on_abandoned(leased_connection&, abandoned_why why) override { session_.on_abandoned(why); }
   void on_gone(leased_connection&, std::error_code) override { session_.on_gone(); }
 
 private:
@@ -27,9 +28,10 @@ private:
   bool input_ended() const override { return connection_.input_ended(); }
   void pause_input() override { connection_.pause_input(); }
   void resume_input() override { connection_.resume_input(); }
-  void reply(std::size_t n, std::span<const std::string_view> answer) override {
-    connection_.reply(n, answer);
+  void reply(std::size_t n, std::span<const std::string_view> answer, bool last) override {
+    connection_.reply(n, answer, last);
   }
+  bool interim_sent() const override { return connection_.interim_sent(); }
   void interim(std::string_view answer) override { connection_.interim(answer); }
   void begin_stream() override { connection_.begin_stream(); }
   void consume(std::size_t n) override { connection_.consume(n); }
@@ -73,9 +75,11 @@ void serve(worker& self, handler how, options choices) {
                     self.context()](std::function<void()> f) { asio::post(loop, std::move(f)); },
       .fail = [&self](std::string why) { self.fail(std::move(why)); },
   });
-  self.on_connection([shared = std::move(shared)](leased_connection& connection) {
-    return std::make_unique<leased_session>(connection, shared);
-  });
+  self.on_connection(
+      [shared = std::move(shared)](leased_connection& connection) {
+        return std::make_unique<leased_session>(connection, shared);
+      },
+      protection::request);
 }
 
 } // namespace coppice::http

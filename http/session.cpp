@@ -58,7 +58,7 @@ bool session::receive() {
 void session::wait_for_more(std::string_view input) {
   if (parser_.untouched()) return;
   const options& choices = service_->choices;
-  if (parser_.wants_continue() && !std::exchange(continued_, true)) {
+  if (parser_.wants_continue() && !connection_.interim_sent() && !std::exchange(continued_, true)) {
     if (parser_.kept()) {
       connection_.write({&serializer::go_on, 1});
     } else {
@@ -67,6 +67,7 @@ void session::wait_for_more(std::string_view input) {
   }
   if (!parser_.kept() &&
       (input.size() >= limits::http_in_place || parser_.expected_size() > limits::http_in_place)) {
+    connection_.replayable(true); // as long as no handler has seen it
     connection_.begin_stream();
     parser_.keep(input);
     connection_.consume(input.size());
@@ -140,6 +141,7 @@ void session::refuse(refusal why) {
   keep_alive_ = false;
   response made = status(why.status);
   made.body_.insert(made.body_.size() - 1, std::string{": "}.append(why.why));
+  if (why.status == 503) made.header("Retry-After", "1");
   hand_over(connection_.input().size(), service_->writer.whole(made, context()));
   close(connection_.input_ended() ? close_mode::at_once : close_mode::linger);
 }
@@ -241,6 +243,20 @@ void session::tell_room(std::errc why) {
 void session::on_drain() {
   draining_ = true;
   if (phase_ == phase::idle) close(close_mode::linger);
+}
+
+/// A request that a worker died over, and that is not run again.
+void session::on_abandoned(abandoned_why why) {
+  parser_.parse(connection_.input());
+  switch (why) {
+  case abandoned_why::too_often:
+    return refuse({503, "too many workers have died meanwhile"});
+  case abandoned_why::poison:
+    return refuse({500, "workers die of this request"});
+  case abandoned_why::none:
+  case abandoned_why::not_replayable:
+    return refuse({502, "the worker that had this request has died"});
+  }
 }
 
 void session::on_gone() {

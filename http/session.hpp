@@ -36,6 +36,7 @@ public:
   void on_timeout();
   void on_drain();
   void on_gone();
+  void on_abandoned(abandoned_why why);
 
 private:
   class pending;

@@ -35,7 +35,8 @@ void session::answer(response&& made) {
 /// A whole answer, for which the first `consumed` bytes of input are done with.
 void session::hand_over(std::size_t consumed, std::span<const std::string_view> pieces) {
   for (const auto piece : pieces) written_ += piece.size();
-  if (!parser_.kept()) return connection_.reply(consumed, pieces);
+  const bool last = !keep_alive_ || draining_ || !failure_.empty();
+  if (!parser_.kept()) return connection_.reply(consumed, pieces, last);
   connection_.write(pieces);
   connection_.end_stream();
 }

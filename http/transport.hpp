@@ -24,8 +24,9 @@ public:
   virtual void pause_input() = 0;
   virtual void resume_input() = 0;
 
-  virtual void reply(std::size_t n, std::span<const std::string_view> answer) = 0;
+  virtual void reply(std::size_t n, std::span<const std::string_view> answer, bool last) = 0;
   virtual void interim(std::string_view answer) = 0;
+  [[nodiscard]] virtual bool interim_sent() const = 0;
   virtual void begin_stream() = 0;
   virtual void consume(std::size_t n) = 0;
   virtual void write(std::span<const std::string_view> pieces) = 0;

@@ -104,6 +104,9 @@ inline constexpr std::size_t lease_kept = 16 * 1024;
 /// which may be anybody's doing, more of them.
 inline constexpr std::uint32_t poison_crashes = 2;
 inline constexpr std::uint32_t poison_kills = 8;
+/// Connections of dead workers that wait while no worker is ready, and for how long.
+inline constexpr std::size_t max_parked = 64 * 1024;
+inline constexpr auto park_timeout = 10s;
 /// Workers that one exchange in progress may be taken from, whoever's fault it is.
 inline constexpr std::uint32_t max_moves = 64;
 

@@ -69,6 +69,11 @@ lease_verdict judge(const slot_head& head, std::uint64_t id, const lease_witness
     if (kernel.fin_sent && verdict.output.size > 0) return reset("it was closed too early");
     return verdict;
   }
+  if (kernel.fin_sent && now.phase == exchange_phase::streaming) { // nothing follows a FIN
+    verdict.next = {.phase = exchange_phase::closing};
+    verdict.output = {};
+    return verdict;
+  }
   if (kernel.fin_sent) return reset("it was closed, and its worker never noted it");
   if (past_stage)
     return reset(now.phase == exchange_phase::streaming ? "its answer is written in part"

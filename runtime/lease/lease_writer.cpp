@@ -29,6 +29,8 @@ lease_writer lease_writer::take(std::byte* slot, std::uint64_t id) noexcept {
     self.taken_ = head.taken;
     self.written_ = head.written;
     self.now_ = head.records[head.current & 1];
+    self.moved_ = true;
+    self.deepest_ = self.now_.staged;
     return self;
   }
   // Until the last store the slot is somebody's whose id is not this one: nobody's.
@@ -45,6 +47,7 @@ void lease_writer::commit(const lease_record& next) noexcept {
   head_->records[number & 1] = next;
   publish(head_->current, number);
   now_ = next;
+  if (next.staged > deepest_) deepest_ = next.staged;
 }
 
 /// The one way in which it changes in part: one word, one store.
@@ -87,6 +90,13 @@ void lease_writer::handling(bool replayable) noexcept {
   next.why = abandoned_why::none;
   next.replayable = replayable;
   if (next.word() != now_.state) mark(next);
+}
+
+void lease_writer::reading() noexcept {
+  lease_state next = state();
+  if (next.phase != exchange_phase::handling) return;
+  next.phase = exchange_phase::reading;
+  mark(next);
 }
 
 /// Finds a place for `size` more bytes behind what is not sent, and says in `next` where that is.
@@ -152,7 +162,7 @@ void lease_writer::expose(bool untouched) noexcept {
   commit(next);
 }
 
-bool lease_writer::cover(std::string_view input, std::string_view output) noexcept {
+bool lease_writer::cover(std::string_view input, std::string_view output, bool last) noexcept {
   if (input.size() > limits::lease_input || output.size() > stage_size) return false;
   // The slot is overwritten: from here it says nothing about this exchange.
   lease_state spoilt = state();
@@ -162,6 +172,7 @@ bool lease_writer::cover(std::string_view input, std::string_view output) noexce
   next.in_off = next.journal_base = taken_ - input.size();
   next.out_off = written_;
   next.staged = static_cast<std::uint32_t>(output.size());
+  if (last) next.state = lease_state{.phase = exchange_phase::closing}.word();
   // Both may be where they go to already, or elsewhere in the slot.
   if (!input.empty()) std::memmove(journal(), input.data(), input.size());
   if (!output.empty()) std::memmove(stage(), output.data(), output.size());

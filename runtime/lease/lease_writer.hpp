@@ -35,6 +35,8 @@ public:
   [[nodiscard]] static lease_writer take(std::byte* slot, std::uint64_t id) noexcept;
 
   [[nodiscard]] explicit operator bool() const noexcept { return head_ != nullptr; }
+  /// Another worker held the connection before.
+  [[nodiscard]] bool moved() const noexcept { return moved_; }
 
   // ---- input
 
@@ -53,6 +55,8 @@ public:
 
   /// User code is at the exchange from here. Says the same again for nothing.
   void handling(bool replayable) noexcept;
+  /// It has only looked at the input, and waits for more.
+  void reading() noexcept;
   /// One exchange is over: `n` bytes of input are consumed and the answer is staged, in one store.
   /// With `last`, the connection is to be closed behind it. False, and nothing has changed: the
   /// answer does not fit.
@@ -82,7 +86,8 @@ public:
   void sent_past(std::size_t n) noexcept { written_ += n; }
   /// Back to an exchange that is in the slot whole: `input` is what is received and not consumed,
   /// `output` what is handed over and not sent. False, and nothing has changed: they do not fit.
-  [[nodiscard]] bool cover(std::string_view input, std::string_view output) noexcept;
+  [[nodiscard]] bool cover(std::string_view input, std::string_view output,
+                           bool last = false) noexcept;
 
   // ---- the end
 
@@ -92,6 +97,8 @@ public:
   /// What the record says; for tests, and for whoever goes on with a connection that moved.
   [[nodiscard]] lease_state state() const noexcept { return lease_state::of(now_.state); }
   [[nodiscard]] unsigned attempt() const noexcept { return now_.attempt; }
+  /// The most that was staged at once.
+  [[nodiscard]] std::size_t deepest() const noexcept { return deepest_; }
 
 private:
   [[nodiscard]] char* journal() const noexcept {
@@ -106,6 +113,8 @@ private:
   static lease_record next_exchange(lease_record record) noexcept;
 
   slot_head* head_ = nullptr;
+  bool moved_ = false;
+  std::uint32_t deepest_ = 0;
   std::uint64_t taken_ = 0;   ///< input that recv has given, in bytes since the connection's start
   std::uint64_t written_ = 0; ///< output that send has taken, the same
   lease_record now_;          ///< the record that holds: the worker's own copy

@@ -94,6 +94,10 @@ bool ledger_writer::took_one() noexcept {
 
 void ledger_writer::handed_back(std::uint64_t n) noexcept { add(header_->handed_back, n); }
 
+void ledger_writer::protects(protection level) noexcept {
+  publish(header_->protection, static_cast<std::uint32_t>(level));
+}
+
 void ledger_writer::served(std::uint64_t so_far) noexcept { publish(header_->served, so_far); }
 
 void ledger_writer::beat(std::uint64_t lag_us, std::uint64_t rss_bytes,

@@ -13,6 +13,7 @@
 // woken.
 
 #include <coppice/runtime/error.hpp>
+#include <coppice/runtime/lease/protection.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 
 #include <atomic>
@@ -40,6 +41,8 @@ struct ledger_header {
       0; ///< connections refused so far, each counted before anything later is taken
   std::uint64_t served = 0; ///< exchanges finished so far
   ledger_health health{};
+  std::uint32_t protection = 0; ///< what its service can do with connections that move
+  std::uint32_t reserved = 0;
 };
 
 inline constexpr std::uint32_t ledger_version = 1;
@@ -86,10 +89,15 @@ public:
   /// One connection is taken. Call it before the first byte is received from it: until then another
   /// worker can have it. True: the primary waits to be told that there is room.
   [[nodiscard]] bool took_one() noexcept;
+  /// One lease is given back, and the ring of returns says which. True: the primary waits to be
+  /// told so.
+  [[nodiscard]] bool returned_one() noexcept { return asked_to_wake(); }
   /// `n` connections are refused. Call it before the frame that names them, and before anything
   /// later is taken.
   void handed_back(std::uint64_t n) noexcept;
   void served(std::uint64_t so_far) noexcept;
+  /// How its connections may be moved: said when the service is set up.
+  void protects(protection level) noexcept;
   void beat(std::uint64_t lag_us, std::uint64_t rss_bytes, std::uint32_t connections) noexcept;
 
 private:

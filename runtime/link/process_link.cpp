@@ -7,7 +7,9 @@
 #include <coppice/runtime/os/duplicate.hpp>
 #include <coppice/runtime/os/memfd.hpp>
 #include <coppice/runtime/os/socket_pair.hpp>
+#include <coppice/runtime/os/tcp_counters.hpp>
 #include <coppice/runtime/wire/envelope.hpp>
+#include <coppice/runtime/worker/socket_flags.hpp>
 
 namespace coppice {
 
@@ -42,13 +44,18 @@ result<spawn_request> process_link::prepare() {
   if (!control) return tl::unexpected{control.error()};
   auto data = os::stream_pair();
   if (!data) return tl::unexpected{data.error()};
-  auto memory = os::sealed_memfd("coppice-ledger", ledger_size);
+  auto memory = os::sealed_memfd("coppice-ledger", options_.leases ? lease_file_size : ledger_size);
   if (!memory) return tl::unexpected{memory.error()};
   auto ours = os::duplicate(memory->get());
   if (!ours) return tl::unexpected{ours.error()};
   control_.emplace(io_, std::move(control->ours));
   data_.emplace(io_, std::move(data->ours));
   ledger_.emplace(std::move(*ours));
+  if (options_.leases) {
+    auto again = os::duplicate(memory->get());
+    if (!again) return tl::unexpected{again.error()};
+    leases_.emplace(std::move(*again));
+  }
   spawn_request request;
   request.group = options_.group;
   request.name = options_.name;
@@ -84,17 +91,17 @@ bool process_link::offer(std::span<const offered_connection> connections) {
   const std::size_t n = connections.size();
   if (n > items.size()) return false;
   for (std::size_t i = 0; i < n; ++i) {
-    items[i] = {connections[i].id, connections[i].listener};
+    items[i] = {connections[i].id, connections[i].listener, connections[i].lease};
     fds[i] = connections[i].socket.get();
   }
   return control_->send(wire::encode_connections(std::span{items}.first(n), out_),
                         std::span<const int>{fds}.first(n));
 }
 
-void process_link::ask_to_drain(std::chrono::milliseconds patience) {
+void process_link::ask_to_drain(std::chrono::milliseconds patience, bool yield) {
   const auto ms = static_cast<std::uint32_t>(
       std::clamp<std::chrono::milliseconds::rep>(patience.count(), 0, UINT32_MAX));
-  control_->send(wire::encode_control(wire::drain{ms}, out_), {});
+  control_->send(wire::encode_control(wire::drain{ms, yield ? 1u : 0u}, out_), {});
 }
 
 void process_link::signal(int number) {
@@ -128,12 +135,66 @@ link_progress process_link::progress() {
     log_.warn("{}: {}", options_.name, now.error().message());
     return {};
   }
-  return {now->taken, now->handed_back, now->served, now->health};
+  const auto movable = now->protection <= static_cast<std::uint32_t>(protection::request)
+                           ? static_cast<protection>(now->protection)
+                           : protection::none;
+  return {now->taken, now->handed_back, now->served, movable, now->health};
 }
 
 link_progress process_link::ask_for_room() {
   if (ledger_) ledger_->ask_to_be_woken();
   return progress();
+}
+
+// ---- leases
+
+result<void> process_link::put_lease(std::uint32_t slot, std::uint64_t id,
+                                     const carried_lease& lease) {
+  if (!leases_) return worker_link::put_lease(slot, id, lease);
+  return leases_->put(slot, id, lease);
+}
+
+std::vector<std::uint32_t> process_link::returned_leases() {
+  if (!leases_) return {};
+  auto entries = leases_->returned();
+  if (entries) return std::move(*entries);
+  log_.warn("{}: {}", options_.name, entries.error().message());
+  return {};
+}
+
+std::uint32_t process_link::running_lease() {
+  if (!leases_) return 0;
+  const auto page = leases_->page();
+  return page ? page->running : 0;
+}
+
+recovered_lease process_link::recover_lease(const offered_connection& connection, protection level,
+                                            blame whose) {
+  const std::uint32_t slot = connection.lease - 1;
+  const auto cut = [&](const char* why) {
+    abort_connection(connection.socket.get());
+    return recovered_lease{.goes_on = false, .carried = nullptr, .why_reset = why};
+  };
+  if (!leases_) return cut("its worker had no leases");
+  const auto seen = os::read_tcp_counters(connection.socket.get());
+  const auto head = leases_->head(slot);
+  if (!seen || !head) return cut("its state cannot be read");
+  const lease_witness kernel{seen->taken(), seen->written(), seen->fin_sent, seen->over};
+  const auto verdict = judge(*head, connection.id, kernel, level, whose, connection.history);
+  switch (verdict.fate) {
+  case lease_fate::as_offered:
+    return {.goes_on = true, .carried = nullptr};
+  case lease_fate::ended:
+    return {};
+  case lease_fate::reset:
+    return cut(verdict.why);
+  case lease_fate::goes_on:
+    break;
+  }
+  if (level == protection::none) return cut("its service keeps what only its worker knew");
+  auto carried = leases_->carry(slot, verdict);
+  if (!carried) return cut("its slot cannot be read");
+  return {.goes_on = true, .carried = std::make_unique<carried_lease>(std::move(*carried))};
 }
 
 std::vector<link_event> process_link::read_to_end() {

@@ -24,6 +24,7 @@ struct process_link_options {
   std::uint64_t worker_id = 0;           ///< messaging address, stable for the slot
   std::uint64_t incarnation = 0;         ///< counts up for the slot
   std::vector<wire::setup_step> setup{}; ///< taken before the worker's own code
+  bool leases = false;                   ///< whether its connections are under protection
 };
 
 class process_link final : public worker_link,
@@ -35,7 +36,12 @@ public:
 
   void start(on_event events) override;
   bool offer(std::span<const offered_connection> connections) override;
-  void ask_to_drain(std::chrono::milliseconds patience) override;
+  void ask_to_drain(std::chrono::milliseconds patience, bool yield) override;
+  result<void> put_lease(std::uint32_t slot, std::uint64_t id, const carried_lease& lease) override;
+  std::vector<std::uint32_t> returned_leases() override;
+  std::uint32_t running_lease() override;
+  recovered_lease recover_lease(const offered_connection& connection, protection level,
+                                blame whose) override;
   void signal(int number) override;
   link_progress progress() override;
   link_progress ask_for_room() override;
@@ -61,6 +67,7 @@ private:
   std::optional<control_channel> control_;
   std::optional<data_channel> data_;
   std::optional<ledger_reader> ledger_;
+  std::optional<lease_reader> leases_;
   std::optional<os::process_watcher> process_;
   int signal_at_birth_ = 0; ///< asked for before there was a process
   bool abandoned_ =

@@ -8,12 +8,15 @@
 
 #include <chrono>
 #include <coppice/runtime/error.hpp>
+#include <coppice/runtime/lease/lease_reader.hpp>
 #include <coppice/runtime/lease/ledger.hpp>
+#include <coppice/runtime/lease/protection.hpp>
 #include <coppice/runtime/os/child_process.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 #include <coppice/runtime/wire/control.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <sys/types.h>
 #include <variant>
@@ -26,6 +29,17 @@ struct offered_connection {
   std::uint64_t id = 0;       ///< counts up within one incarnation
   std::uint32_t listener = 0; ///< which of the pool's endpoints accepted it
   os::unique_fd socket;
+  std::uint32_t lease = 0;    ///< its slot in the worker's ledger + 1; 0: it has none
+  exchange_history history{}; ///< of the exchange that it comes with
+};
+
+/// What becomes of a leased connection that a worker has left.
+struct recovered_lease {
+  /// Another worker gets it, as it was offered if `carried` is null; false: it has ended, or was
+  /// reset.
+  bool goes_on = false;
+  std::unique_ptr<carried_lease> carried{};
+  const char* why_reset = ""; ///< empty unless the client was cut off
 };
 
 /// What a link tells, in the order in which it happened.
@@ -54,7 +68,8 @@ struct link_progress {
   std::uint64_t taken = 0;       ///< connections taken so far, in the order offered
   std::uint64_t handed_back = 0; ///< connections it refused so far; each is told by a frame, too
   std::uint64_t served = 0;      ///< exchanges finished so far
-  ledger_health health{};        ///< as of its last heartbeat
+  protection movable = protection::none; ///< what its service can stand
+  ledger_health health{};                ///< as of its last heartbeat
 };
 
 class worker_link {
@@ -75,7 +90,28 @@ public:
   virtual bool offer(std::span<const offered_connection> connections) = 0;
 
   /// Asks the worker to finish what it has within `patience`, and to end.
-  virtual void ask_to_drain(std::chrono::milliseconds patience) = 0;
+  /// With `yield` it gives its leased connections back alive, as far as they are movable.
+  virtual void ask_to_drain(std::chrono::milliseconds patience, bool yield) = 0;
+
+  // ---- leases; without any, the defaults here say so
+
+  /// Fills the slot of a connection that moves in, before it is offered.
+  [[nodiscard]] virtual result<void> put_lease(std::uint32_t slot, std::uint64_t id,
+                                               const carried_lease& lease) {
+    (void)slot, (void)id, (void)lease;
+    return failure_because("lend", "a connection", "this worker has no leases");
+  }
+  /// The ring entries of the leases that the worker has returned since the last call.
+  [[nodiscard]] virtual std::vector<std::uint32_t> returned_leases() { return {}; }
+  /// The slot + 1 of the exchange whose handler was on the CPU last; 0: none.
+  [[nodiscard]] virtual std::uint32_t running_lease() { return 0; }
+  /// Judges a connection that the worker has returned, or has left behind by its death, and resets
+  /// it if it cannot go on.
+  [[nodiscard]] virtual recovered_lease recover_lease(const offered_connection& connection,
+                                                      protection level, blame whose) {
+    (void)connection, (void)level, (void)whose;
+    return {};
+  }
 
   /// SIGTERM or SIGKILL; before the process exists it is remembered and sent at its birth.
   virtual void signal(int number) = 0;

@@ -127,6 +127,8 @@ public:
   std::uint32_t u32(const char* what) {
     return static_cast<std::uint32_t>(number(what, std::numeric_limits<std::uint32_t>::max()));
   }
+  /// A field that came later: 0 from a sender that does not know it.
+  std::uint32_t u32_if_there(const char* what) { return at_ < packet_.size ? u32(what) : 0; }
   std::int32_t pid() {
     const auto value = number("pid", std::numeric_limits<std::int32_t>::max());
     if (value == 0) reject("pid", "is zero");
@@ -159,7 +161,9 @@ public:
       if (item.type != msgpack::type::ARRAY)
         return reject(what, "has an item that is no array"), all;
       fields inner{item.via.array};
-      all.push_back({.id = inner.number("id"), .listener = inner.u32("listener")});
+      all.push_back({.id = inner.number("id"),
+                     .listener = inner.u32("listener"),
+                     .lease = inner.u32_if_there("lease")});
       if (inner.wrong_) wrong_ = std::move(inner.wrong_);
     }
     return all;
@@ -242,7 +246,7 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
   case tag::connections:
     return in.done(connections{in.offers("items")});
   case tag::drain:
-    return in.done(drain{in.u32("deadline_ms")});
+    return in.done(drain{in.u32("deadline_ms"), in.u32_if_there("yield")});
   case tag::spawn: {
     // A bit that is not known would leave the place of the descriptors after it unknown too.
     spawn message{in.number("request_id"), in.name("group"),         in.name("name"),
@@ -334,11 +338,18 @@ std::span<const std::byte> encode_control(const connections& m, buffer& out) {
 std::span<const std::byte> encode_connections(std::span<const offered> items, buffer& out) {
   packet p{out, tag::connections, 1};
   p.array(items.size(), limits::control_fds);
-  for (const auto& item : items) p.array(2, 2).number(item.id).number(item.listener);
+  for (const auto& item : items) {
+    const std::size_t fields = item.lease == 0 ? 2 : 3;
+    p.array(fields, fields).number(item.id).number(item.listener);
+    if (item.lease != 0) p.number(item.lease);
+  }
   return p.bytes();
 }
 std::span<const std::byte> encode_control(const drain& m, buffer& out) {
-  return packet{out, tag::drain, 1}.number(m.deadline_ms).bytes();
+  packet p{out, tag::drain, m.yield == 0 ? 1u : 2u};
+  p.number(m.deadline_ms);
+  if (m.yield != 0) p.number(m.yield);
+  return p.bytes();
 }
 std::span<const std::byte> encode_control(const spawn& m, buffer& out) {
   packet p{out, tag::spawn, m.setup.empty() ? 6U : 7U};

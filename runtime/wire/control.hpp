@@ -11,8 +11,9 @@
 //   handed_back  := [4, [connection:uint * 0..4096], reason:str]              worker to primary
 //   failed       := [5, reason:str]                                           worker to primary
 //   bye          := [6]                                                       worker to primary
-//   connections  := [32, [[id:uint, listener:u32] * 1..64]]  + 1 fd each      primary to worker
-//   drain        := [33, deadline_ms:u32]                                     primary to worker
+//   connections  := [32, [[id:uint, listener:u32, lease:u32?] * 1..64]]  + 1 fd each
+//                                                                             primary to worker
+//   drain        := [33, deadline_ms:u32, yield:u32?]                         primary to worker
 //   spawn        := [64, request:uint, group:name, name:name, worker:uint,
 //                    incarnation:uint, fds:u32, [step * 1..1024]?]
 //                                                + 1 fd for each bit of fds   primary to zygote,
@@ -84,6 +85,7 @@ struct bye {
 struct offered {
   std::uint64_t id = 0;       ///< the primary's number of this connection
   std::uint32_t listener = 0; ///< which listener accepted it
+  std::uint32_t lease = 0;    ///< its slot in the ledger + 1; 0: it has none
   bool operator==(const offered&) const = default;
 };
 /// Connections to serve; descriptor i of the packet is items[i].
@@ -94,6 +96,7 @@ struct connections {
 /// Finish what is in progress, take nothing new, end well.
 struct drain {
   std::uint32_t deadline_ms = 0; ///< from now; after it the process is killed
+  std::uint32_t yield = 0;       ///< 1: leased connections go on elsewhere, give them back alive
   bool operator==(const drain&) const = default;
 };
 

@@ -134,9 +134,11 @@ public:
   /// is closed.
   [[nodiscard]] os::unique_fd release() { return stream_->release(); }
 
-  /// Whether the exchange in progress may be run again if this worker dies.
+  /// Whether an exchange whose input was shown may be run again if this worker dies: the one in
+  /// progress and those that follow. If not, the connection is reset then. Default: no. It matters
+  /// only under protection::request (worker::serve).
   void replayable(bool yes) noexcept {
-    if (auto* lease = open_lease()) lease->replayable(yes);
+    if (stream_) stream_->replayable(yes);
   }
   /// How often the exchange in progress has been started; 1 is the first time.
   [[nodiscard]] unsigned attempt() const noexcept {

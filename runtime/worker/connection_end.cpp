@@ -15,6 +15,13 @@ void connection_set::begin_close(leased_connection& c, close_mode how) {
     gone(c, {});
     return;
   }
+  if (c.covered()) {
+    c.lease_.closing();
+  } else if (c.lease_ && c.lease_.cover({}, c.waiting_output(), true)) {
+    if (!c.output_.empty()) give_buffer(c.output_);
+    c.output_sent_ = 0;
+    c.input_size_ = 0;
+  }
   c.state_ = state::flushing;
   retire_user(c);
   if (c.flush_awaited_) {
@@ -44,6 +51,7 @@ void connection_set::gone(leased_connection& c, std::error_code why) {
   if (c.state_ == state::over || c.state_ == state::vacant) return;
   if (c.state_ == state::open) c.gone_why_ = why;
   detach(c).reset();
+  give_lease_back(c, lease_return::over);
   c.state_ = state::over;
   c.deadline_ = clock::time_point::max();
   if (--open_ == 0) emptied_ = true;
@@ -85,6 +93,9 @@ void connection_set::vacate(leased_connection& c) {
   c.input_ = nullptr;
   c.input_size_ = 0;
   c.output_sent_ = 0;
+  c.between_ = c.yielding_ = false;
+  c.attempt_ = 1;
+  c.more_wanted_ = true;
   c.input_ended_ = c.paused_ = c.streaming_ = c.replayable_ = c.flush_awaited_ = false;
   c.gone_why_.clear();
   vacant_.push_back(c.slot_);

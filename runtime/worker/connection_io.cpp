@@ -18,17 +18,26 @@ bool not_now(int code) noexcept { return code == EAGAIN || code == EWOULDBLOCK |
 // ---- input
 
 bool connection_set::can_receive(const leased_connection& c) noexcept {
+  // Beyond its journal an exchange is not protected: only for who cannot do without.
+  if (c.covered() && c.input_size_ >= limits::lease_input &&
+      (!c.more_wanted_ || c.unsent() > 0 || c.lease_.state().phase == exchange_phase::handling))
+    return false;
   return !c.paused_ && !c.input_ended_ && c.input_size_ < c.input_limit_ &&
          c.unsent() < limits::connection_output;
 }
 
 void connection_set::receive(leased_connection& c) {
+  if (c.covered()) {
+    if (c.input_size_ < limits::lease_input) return receive_into_journal(c);
+    expose(c, true); // more than the journal holds, and the user wants still more
+  }
   const auto n = ::recv(c.socket_.get(), scratch_.data(), scratch_.size(), MSG_DONTWAIT);
   if (n < 0) {
     if (!not_now(errno)) gone(c, {errno, std::system_category()});
     return;
   }
   const std::string_view bytes{scratch_.data(), static_cast<std::size_t>(n)};
+  if (c.lease_) c.lease_.received_past(bytes.size());
   if (n == 0) {
     c.input_ended_ = true;
   } else if (c.input_size_ == 0) {
@@ -43,6 +52,10 @@ void connection_set::receive(leased_connection& c) {
 
 /// Appends to the stored input, whose first bytes may be consumed already.
 void connection_set::store(leased_connection& c, std::string_view bytes) {
+  if (c.stored_.empty()) { // so far it lies in a journal that is left
+    take_buffer(c.stored_);
+    c.stored_.assign(c.input_, c.input_size_);
+  }
   const std::size_t consumed = c.stored_.size() - c.input_size_;
   if (consumed > c.input_size_) c.stored_.erase(0, consumed);
   c.stored_.append(bytes);
@@ -53,6 +66,7 @@ void connection_set::store(leased_connection& c, std::string_view bytes) {
 /// After a callback: what it left unconsumed leaves the shared buffer; what it consumed leaves none
 /// behind.
 void connection_set::keep_input(leased_connection& c) {
+  if (c.covered()) return;
   if (c.input_size_ == 0) {
     if (!c.stored_.empty()) give_buffer(c.stored_);
     return;
@@ -114,6 +128,7 @@ void connection_set::send_now(leased_connection& c, std::span<const std::string_
   message.msg_iovlen = count;
   const auto n = ::sendmsg(c.socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n < 0 && !not_now(errno)) return gone(c, {errno, std::system_category()});
+  if (n > 0 && c.lease_) c.lease_.sent_past(static_cast<std::size_t>(n));
 
   std::size_t sent = n < 0 ? 0 : static_cast<std::size_t>(n);
   const std::size_t of_staged = std::min(sent, c.unsent());
@@ -140,12 +155,18 @@ void connection_set::send_now(leased_connection& c, std::span<const std::string_
 /// holds them back, and the shutdown that follows pushes them.
 void connection_set::flush(leased_connection& c) {
   const int more = c.state_ == state::flushing ? MSG_MORE : 0;
-  const auto n = ::send(c.socket_.get(), c.output_.data() + c.output_sent_, c.unsent(),
-                        MSG_DONTWAIT | MSG_NOSIGNAL | more);
+  const auto left = c.waiting_output();
+  const auto n =
+      ::send(c.socket_.get(), left.data(), left.size(), MSG_DONTWAIT | MSG_NOSIGNAL | more);
   if (n < 0 && !not_now(errno)) return gone(c, {errno, std::system_category()});
-  if (n > 0) c.output_sent_ += static_cast<std::size_t>(n);
+  if (n > 0 && c.covered()) {
+    c.lease_.sent(static_cast<std::size_t>(n));
+  } else if (n > 0) {
+    if (c.lease_) c.lease_.sent_past(static_cast<std::size_t>(n));
+    c.output_sent_ += static_cast<std::size_t>(n);
+  }
   if (c.unsent() == 0) {
-    give_buffer(c.output_);
+    if (!c.output_.empty()) give_buffer(c.output_);
     c.output_sent_ = 0;
   } else {
     c.flush_awaited_ = true;
@@ -177,7 +198,9 @@ void connection_set::settle(leased_connection& c) {
   if (c.state_ != state::open) consume(c, c.input_size_); // nobody reads it any more
   keep_input(c);
   if (c.unsent() > 0 && !c.flush_awaited_) flush(c);
+  if (c.between_) try_to_cover(c);
   if (c.state_ == state::flushing && c.unsent() == 0) carry_on_close(c);
+  if (c.yielding_) yield(c);
   update_interest(c);
 }
 

@@ -132,33 +132,45 @@ void connection_set::adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t
   turn now{*this};
   if (attempt > 1) refresh_socket_flags(socket.get());
   auto& c = vacant_slot();
+  begin(c, std::move(socket), id, listener);
+  c.attempt_ = attempt;
+  begin_user(c);
+  if (c.state_ == state::open) receive(c);
+  settle(c);
+  now.finish();
+}
+
+void connection_set::begin(leased_connection& c, os::unique_fd socket, std::uint64_t id,
+                           std::uint32_t listener) {
   ++open_;
   c.socket_ = std::move(socket);
   c.state_ = state::open;
   c.id_ = id;
   c.listener_ = listener;
-  c.attempt_ = attempt;
   c.input_limit_ = limits::connection_input;
+}
+
+void connection_set::begin_user(leased_connection& c) {
   c.dispatching_ = true;
   c.user_ = make_(c);
   c.dispatching_ = false;
-  if (!c.user_) {
-    gone(c, {});
-  } else if (c.state_ == state::open) {
-    receive(c);
-  }
-  settle(c);
-  now.finish();
+  if (!c.user_) gone(c, {});
 }
 
 // ---- the worker ends
 
 // A request that has arrived is in progress: its user sees it before it hears of the drain.
-void connection_set::drain() {
+void connection_set::drain(bool yield) {
   draining_ = true;
   turn now{*this};
   for (auto& c : slots_) {
-    if (c.state_ == state::open && can_receive(c)) receive(c);
+    if (c.state_ != state::open) continue;
+    if (yield && c.lease_ && movable_ != protection::none) {
+      c.yielding_ = true;
+      settle(c);
+      continue;
+    }
+    if (can_receive(c)) receive(c);
     if (c.state_ == state::open) call_user(c, [&](connection_user& user) { user.on_drain(c); });
   }
   now.finish();

@@ -8,6 +8,7 @@
 // destructor. Thread-safety: none; loop thread only.
 
 #include <coppice/runtime/error.hpp>
+#include <coppice/runtime/lease/lease_table.hpp>
 #include <coppice/runtime/lease/ledger.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
@@ -44,13 +45,22 @@ public:
   ~connection_set();
 
   /// Who serves the connections adopted from now on.
-  void serve_with(factory make) { make_ = std::move(make); }
+  void serve_with(factory make, protection movable = protection::none) {
+    make_ = std::move(make);
+    movable_ = movable;
+  }
   [[nodiscard]] bool has_service() const noexcept { return static_cast<bool>(make_); }
 
   /// Takes a connection and receives from it at once: the request is usually there already, and a
   /// connection that is answered and closed never enters the epoll set. `attempt` above 1: another
   /// worker held it before.
   void adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t listener, unsigned attempt = 1);
+
+  /// The same under protection: what happens to it is written down in slot `slot` of `leases`, and
+  /// if another worker held it before, it goes on as is written there. Fails if there is no such
+  /// slot; the connection is closed here then.
+  [[nodiscard]] result<void> adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t listener,
+                                   lease_table& leases, std::uint32_t slot);
 
   /// Connections that hold a socket, those on their way out included.
   [[nodiscard]] std::size_t size() const noexcept { return open_; }
@@ -59,8 +69,12 @@ public:
   /// Called from the loop each time the last connection has gone.
   void on_empty(std::function<void()> f) { on_empty_ = std::move(f); }
 
-  /// Tells every user that the worker ends.
-  void drain();
+  /// Called when a lease was given back and the primary waits to be told.
+  void on_room(std::function<void()> f) { on_room_ = std::move(f); }
+
+  /// The worker ends. With `yield`, connections under protection go on in another worker: each as
+  /// soon as no exchange is in progress. The users of all others are told.
+  void drain(bool yield = false);
   /// Closes everything now: output that the sockets do not take at once is lost.
   void hurry();
 
@@ -81,6 +95,17 @@ private:
   void arm_sweep(clock::time_point when);
   void sweep();
   void on_deadline(leased_connection& c);
+
+  // ---- under protection
+  void begin(leased_connection& c, os::unique_fd socket, std::uint64_t id, std::uint32_t listener);
+  void begin_user(leased_connection& c);
+  void show_journal(leased_connection& c) noexcept;
+  void receive_into_journal(leased_connection& c);
+  void staged(leased_connection& c);
+  void expose(leased_connection& c, bool untouched);
+  void try_to_cover(leased_connection& c);
+  void yield(leased_connection& c);
+  void give_lease_back(leased_connection& c, lease_return how);
 
   // ---- one connection
   leased_connection& vacant_slot();
@@ -121,8 +146,11 @@ private:
   asio::io_context& loop_;
   worker* owner_;
   ledger_writer* ledger_;
+  lease_table* leases_ = nullptr; ///< once a connection came with a lease
   factory make_;
+  protection movable_ = protection::none;
   std::function<void()> on_empty_;
+  std::function<void()> on_room_;
   asio::posix::stream_descriptor epoll_;
   asio::steady_timer sweep_timer_;
   clock::time_point sweep_at_ = clock::time_point::max();

@@ -35,6 +35,7 @@ std::uint64_t connection_stream::read(asio::mutable_buffer into,
   into_ = into;
   reading_ = ++operations_;
   open_exchange();
+  if (lease_ != nullptr) lease_->want_more(true);
   if (lease_ == nullptr || into.size() == 0 || draining_ || lease_->input_ended() ||
       !lease_->input().empty())
     pump_soon();
@@ -45,8 +46,11 @@ std::uint64_t connection_stream::wait(view_operation::pointer operation) {
   assert(reading_ == 0);
   wait_ = std::move(operation);
   reading_ = ++operations_;
+  if (std::exchange(handling_, false) && lease_ != nullptr) lease_->reading();
   if (lease_ == nullptr || draining_ || lease_->input_ended() || lease_->input().size() > seen_)
     pump_soon();
+  else
+    lease_->want_more(true);
   return reading_;
 }
 
@@ -71,6 +75,7 @@ std::uint64_t connection_stream::reply(std::size_t n, std::span<const std::strin
   written_ = 0;
   for (const auto piece : pieces) written_ += piece.size();
   seen_ = 0;
+  handling_ = false;
   if (lease_ != nullptr && lease_->streaming()) { // what was read before belongs to this exchange
     lease_->write(pieces);
     lease_->consume(n);
@@ -127,9 +132,14 @@ void connection_stream::pump_input() {
 
 void connection_stream::give_input(std::error_code why, std::size_t n) {
   reading_ = 0;
+  if (lease_ != nullptr) lease_->want_more(false);
   if (read_) return size_operation::complete(std::move(read_), why, n);
   // At the end, what is left is shown with it: it will never grow.
   const auto view = lease_ != nullptr ? lease_->input() : std::string_view{};
+  if (!view.empty() && lease_ != nullptr && !lease_->closed()) {
+    handling_ = true;
+    lease_->replayable(replayable_);
+  }
   view_operation::complete(std::move(wait_), why, view);
 }
 
@@ -167,6 +177,11 @@ void connection_stream::close(close_mode how) {
   if (lease_->streaming()) lease_->end_stream();
   lease_->close(how);
   pump_soon();
+}
+
+void connection_stream::replayable(bool yes) {
+  replayable_ = yes;
+  if (handling_ && lease_ != nullptr) lease_->replayable(yes);
 }
 
 os::unique_fd connection_stream::release() {

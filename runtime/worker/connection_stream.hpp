@@ -25,7 +25,9 @@ public:
 
   connection_stream(asio::io_context& loop, leased_connection& lease) noexcept
       : loop_{loop},
-        lease_{&lease} {}
+        lease_{&lease} {
+    lease.want_more(false); // until it is asked for
+  }
 
   /// The user that passes a leased connection's callbacks on to a stream.
   [[nodiscard]] static std::unique_ptr<connection_user>
@@ -48,6 +50,8 @@ public:
   void cancel_soon(std::uint64_t number);
   void close(close_mode how);
   [[nodiscard]] os::unique_fd release();
+  /// Holds for the exchange in progress and for all that follow.
+  void replayable(bool yes);
 
 private:
   class user;
@@ -66,7 +70,9 @@ private:
   asio::io_context& loop_;
   leased_connection* lease_;
   bool pump_posted_ = false;
-  bool draining_ = false;        ///< no more input is waited for
+  bool draining_ = false; ///< no more input is waited for
+  bool replayable_ = false;
+  bool handling_ = false;        ///< the user was shown input, and has not answered it
   std::error_code gone_;         ///< why lease_ is null, if the peer did it
   std::uint64_t operations_ = 0; ///< so far
   std::uint64_t reading_ = 0;    ///< the number of the pending read or wait; 0: none

@@ -9,6 +9,8 @@
 // Thread-safety: none; every call is made, and every callback comes, on the worker's loop.
 
 #include <coppice/runtime/error.hpp>
+#include <coppice/runtime/lease/lease_writer.hpp>
+#include <coppice/runtime/lease/protection.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 
 #include <cassert>
@@ -51,8 +53,12 @@ public:
   virtual void on_flushed(leased_connection& connection) { (void)connection; }
   /// The deadline set with `set_deadline` passed; it is unset by then.
   virtual void on_timeout(leased_connection& connection) { (void)connection; }
-  /// The worker ends: finish what is in progress, then close. An idle connection closes now.
+  /// The worker ends: finish what is in progress, then close. An idle connection closes now. It
+  /// does not come to a connection that goes on in another worker.
   virtual void on_drain(leased_connection& connection) = 0;
+  /// An exchange that another worker died over will not be run again, for this reason: answer so,
+  /// and close. `input()` has what is known of it. By default the connection is reset.
+  virtual void on_abandoned(leased_connection& connection, abandoned_why why);
   /// The lease is over for this user, for whatever reason; called exactly once. `why` is empty if
   /// the user closed or released the connection, else what the socket reported.
   virtual void on_gone(leased_connection& connection, std::error_code why) {
@@ -80,6 +86,10 @@ public:
   void pause_input() noexcept { paused_ = true; }
   /// Goes on receiving. `on_input` is not called for what is already in `input()`.
   void resume_input();
+  /// Whether its user waits for more than what is in `input()`; by default it does. One that does
+  /// not is not given more than a lease's journal holds: beyond that, its exchange is not
+  /// protected.
+  void want_more(bool yes);
   /// Nothing is received while this many bytes or more wait in `input()`; by default
   /// limits::connection_input (128 KiB). A user that needs more unconsumed bytes at once must raise
   /// it, or no more would ever come.
@@ -90,10 +100,13 @@ public:
   /// One exchange: `n` bytes of input are consumed and `answer` (the pieces are gathered) is
   /// staged, in one commit; then it is sent. What the socket does not take is kept and sent later.
   /// Not while streaming. Inside a callback, small answers leave together when it returns.
-  void reply(std::size_t n, std::span<const std::string_view> answer);
-  void reply(std::size_t n, std::string_view answer) { reply(n, {&answer, 1}); }
+  /// `last`: the connection will be closed behind it, by this worker or by the one that goes on.
+  void reply(std::size_t n, std::span<const std::string_view> answer, bool last = false);
+  void reply(std::size_t n, std::string_view answer) { reply(n, std::span{&answer, 1}); }
   /// Output of its own that consumes nothing: a 1xx.
   void interim(std::string_view answer);
+  /// Whether the exchange in progress has had one, here or in another worker.
+  [[nodiscard]] bool interim_sent() const noexcept { return lease_ && lease_.state().interim_sent; }
 
   // ---- an exchange too large for one reply, either way
 
@@ -112,7 +125,7 @@ public:
   /// Bytes handed over and not yet taken by the socket. Above limits::connection_output (256 KiB)
   /// nothing is received until all of it is written, so that a peer that sends requests and reads
   /// no answers cannot fill the memory.
-  [[nodiscard]] std::size_t unsent() const noexcept { return output_.size() - output_sent_; }
+  [[nodiscard]] std::size_t unsent() const noexcept { return waiting_output().size(); }
 
   // ---- the end
 
@@ -128,12 +141,17 @@ public:
 
   // ---- about it
 
-  /// Whether the exchange in progress may be run again if this worker dies. Without leases nothing
-  /// is.
-  void replayable(bool yes) noexcept { replayable_ = yes; }
+  /// User code is at the exchange in progress from here, and this says whether it may be run again
+  /// if this worker dies. May be said again. Until it is said, the exchange is one that is still
+  /// being read, and is given to another worker. Without protection::request nothing is run again.
+  void replayable(bool yes) noexcept;
   [[nodiscard]] bool replayable() const noexcept { return replayable_; }
+  /// Takes that back: the input was only looked at, and more of it is waited for.
+  void reading() noexcept {
+    if (lease_) lease_.reading();
+  }
   /// How often the exchange in progress has been started, this time included: 1 is the first.
-  [[nodiscard]] unsigned attempt() const noexcept { return attempt_; }
+  [[nodiscard]] unsigned attempt() const noexcept { return lease_ ? lease_.attempt() : attempt_; }
   /// The primary's number of this connection.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   /// Which of the pool's listeners accepted it, counted from 0.
@@ -161,13 +179,21 @@ private:
     over,      ///< nothing is open any more; on_gone is still to come
   };
 
+  /// In its slot whole: what goes on here can go on elsewhere.
+  [[nodiscard]] bool covered() const noexcept { return lease_ && !lease_.exposed(); }
+  /// Handed over and not sent.
+  [[nodiscard]] std::string_view waiting_output() const noexcept {
+    return covered() ? lease_.unsent() : std::string_view{output_}.substr(output_sent_);
+  }
+
   /// What its events in the epoll set are called: the slot, and which of the slot's connections.
   [[nodiscard]] std::uint64_t key() const noexcept {
     return (static_cast<std::uint64_t>(generation_) << 32) | slot_;
   }
 
   connection_set& set_;
-  const char* input_ = nullptr; ///< in the set's scratch during on_input, else in stored_
+  /// In the journal if it is covered; else in the set's scratch during on_input, or in stored_.
+  const char* input_ = nullptr;
   std::size_t input_size_ = 0;
   std::uint32_t slot_;
   std::uint32_t generation_ =
@@ -177,17 +203,22 @@ private:
   close_mode close_how_ = close_mode::linger;
   bool input_ended_ = false;
   bool paused_ = false;
+  bool more_wanted_ = true;
   bool streaming_ = false;
   bool replayable_ = false;
   bool dispatching_ = false;   ///< a callback of this connection is on the stack
   bool in_set_ = false;        ///< known to the epoll set
   bool flush_awaited_ = false; ///< output had to wait: on_flushed is owed
   bool burying_ = false;       ///< in the set's list of those whose on_gone is to come
+  bool between_ = false;  ///< no exchange is in progress past the slot: it may be covered again
+  bool yielding_ = false; ///< goes to another worker as soon as no exchange is in progress
   std::uint32_t interest_ = 0; ///< the events registered in the epoll set
   unsigned attempt_ = 1;
   std::uint32_t listener_ = 0;
   std::uint64_t id_ = 0;
   std::size_t input_limit_ = 0;
+  lease_writer lease_; ///< none: this worker's death is the connection's
+  std::uint32_t lease_slot_ = 0;
   std::size_t output_sent_ = 0; ///< bytes of output_ that are written
   std::string output_;          ///< handed over; empty and without memory when nothing waits
   std::string stored_;          ///< unconsumed input between callbacks; the same

@@ -26,19 +26,21 @@ bool is_about_the_peer(const std::error_code& code) {
 
 } // namespace
 
-void worker::serve(std::function<asio::awaitable<void>(connection)> each) {
+void worker::serve(std::function<asio::awaitable<void>(connection)> each, protection movable) {
   // Shared by the coroutines, which may outlive this service: a lambda's captures live in its
   // closure, not in the coroutine's frame.
   auto service =
       std::make_shared<std::function<asio::awaitable<void>(connection)>>(std::move(each));
-  on_connection([this, service](leased_connection& lease) {
-    auto stream = std::make_shared<detail::connection_stream>(context(), lease);
-    asio::co_spawn(context(), (*service)(connection{stream}),
-                   [this, service](const std::exception_ptr& thrown) {
-                     if (thrown && !is_about_the_peer(code_of(thrown))) fail(text_of(thrown));
-                   });
-    return detail::connection_stream::make_user(std::move(stream));
-  });
+  on_connection(
+      [this, service](leased_connection& lease) {
+        auto stream = std::make_shared<detail::connection_stream>(context(), lease);
+        asio::co_spawn(context(), (*service)(connection{stream}),
+                       [this, service](const std::exception_ptr& thrown) {
+                         if (thrown && !is_about_the_peer(code_of(thrown))) fail(text_of(thrown));
+                       });
+        return detail::connection_stream::make_user(std::move(stream));
+      },
+      movable);
 }
 
 } // namespace coppice

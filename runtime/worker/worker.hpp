@@ -51,14 +51,20 @@ public:
 
   /// How connections are served, exchange by exchange: `make` is called for each one taken. Call it
   /// in the worker's body; a worker that is given a connection and serves none fails. The last call
-  /// counts.
-  void on_connection(connection_factory make);
+  /// counts. `movable` says what the service can stand when this worker dies: with `connection`, it
+  /// keeps nothing about a connection between two exchanges that another worker would not know
+  /// (see connection_user and leased_connection::replayable); with `request` its exchanges may be
+  /// run again, too. The pool's own protection is the upper bound.
+  void on_connection(connection_factory make, protection movable = protection::none);
 
   /// How connections are served as streams: one coroutine for each. The connection is closed when
   /// its handle is destroyed. What leaves the coroutine as an exception ends the worker, unless it
   /// is a std::system_error that says only that this peer went away, timed out, or that the
   /// operation was cancelled.
-  void serve(std::function<asio::awaitable<void>(connection)> each);
+  /// `movable` as for on_connection: the coroutine of the next worker begins anew, with the input
+  /// that no async_reply has consumed.
+  void serve(std::function<asio::awaitable<void>(connection)> each,
+             protection movable = protection::none);
 
   /// `f` is called once, when the worker is asked to end. The worker ends when its last connection
   /// is closed and its body, if that is a coroutine, has returned.

@@ -56,7 +56,9 @@ asio::io_context& worker::context() noexcept { return process_.loop(); }
 worker::executor_type worker::get_executor() noexcept { return process_.loop().get_executor(); }
 logger& worker::log() noexcept { return process_.log(); }
 
-void worker::on_connection(connection_factory make) { process_.serve_with(std::move(make)); }
+void worker::on_connection(connection_factory make, protection movable) {
+  process_.serve_with(std::move(make), movable);
+}
 void worker::on_drain(std::function<void()> f) { process_.on_drain(std::move(f)); }
 bool worker::draining() const noexcept { return process_.draining(); }
 void worker::fail(std::string why) { process_.fail(why); }

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <fmt/core.h>
 #include <stdexcept>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -22,6 +23,11 @@ namespace coppice {
 namespace {
 
 using clock = std::chrono::steady_clock;
+
+bool has_leases(const os::unique_fd& ledger) {
+  struct stat about {};
+  return ::fstat(ledger.get(), &about) == 0 && about.st_size >= static_cast<off_t>(lease_file_size);
+}
 
 } // namespace
 
@@ -48,11 +54,13 @@ void worker_process::open() {
   auto ledger = ledger_writer::open(boot_.ledger);
   if (!ledger) throw std::runtime_error{ledger.error().message()};
   ledger_.emplace(std::move(*ledger));
-  boot_.ledger.reset(); // the mapping stays
+  if (!has_leases(boot_.ledger)) boot_.ledger.reset(); // the mapping stays
+  leases_.emplace(std::move(boot_.ledger));            // maps nothing before the first lease
   auto set = connection_set::open(loop_, &facade_, &*ledger_);
   if (!set) throw std::runtime_error{set.error().message()};
   connections_ = std::move(*set);
   connections_->on_empty([this] { end_if_drained(); });
+  connections_->on_room([this] { say(wire::room{}); });
   signals_.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGQUIT},
                    [this](int number) { on_signal(number); });
   control_->start(*this);
@@ -71,17 +79,17 @@ void worker_process::become_ready() {
 }
 
 // Never from inside a call that user code makes: it calls back.
-void worker_process::drain() {
+void worker_process::drain(bool yield) {
   if (phase_ >= phase::draining) return;
   phase_ = phase::draining;
   for (std::size_t i = 0; i < on_drain_.size(); ++i) on_drain_[i]();
-  connections_->drain();
+  connections_->drain(yield);
   if (on_drain_.empty() && main_running_) cancel_main_.emit(asio::cancellation_type::terminal);
   end_if_drained();
 }
 
 void worker_process::hurry() {
-  drain();
+  drain(false);
   if (phase_ == phase::ended) return;
   connections_->hurry();
   if (phase_ == phase::ended) return;
@@ -102,7 +110,7 @@ void worker_process::end(int code) {
 }
 
 void worker_process::stop() {
-  asio::post(loop_, [this] { drain(); });
+  asio::post(loop_, [this] { drain(true); });
 }
 
 void worker_process::fail(const std::string& why) {
@@ -143,7 +151,7 @@ void worker_process::main_ended() {
   if (main_error_ && !(draining() && is_errno(code_of(main_error_), ECANCELED)))
     return fail_with(main_error_);
   become_ready(); // it may have ended before it ever suspended
-  drain();
+  drain(true);
   end_if_drained();
 }
 
@@ -162,8 +170,8 @@ void worker_process::on_packet(std::span<const std::byte> packet, std::vector<os
                             wire::name_of(*message), fds.size(), wire::descriptors_of(*message)));
   if (offer) {
     take(offer->items, fds);
-  } else if (std::holds_alternative<wire::drain>(*message)) {
-    drain();
+  } else if (const auto* end = std::get_if<wire::drain>(&*message)) {
+    drain(end->yield != 0);
   } else {
     fail(fmt::format("control packet {}: it is not for a worker", wire::name_of(*message)));
   }
@@ -176,10 +184,17 @@ void worker_process::take(const std::vector<wire::offered>& items,
     if (!connections_->has_service())
       return fail("a connection came, and the body serves none: it calls neither on_connection nor "
                   "serve");
-    // From here the connection is lost with this process; so it is said before the first byte is
-    // taken.
+    // Without a lease the connection is lost with this process from here on; so it is said before
+    // the first byte is taken.
     if (ledger_->took_one()) say(wire::room{});
-    connections_->adopt(std::move(sockets[i]), items[i].id, items[i].listener);
+    const auto& item = items[i];
+    if (item.lease == 0) {
+      connections_->adopt(std::move(sockets[i]), item.id, item.listener);
+    } else if (const auto adopted = connections_->adopt(std::move(sockets[i]), item.id,
+                                                        item.listener, *leases_, item.lease - 1);
+               !adopted) {
+      return fail(adopted.error().message());
+    }
   }
   if (i == items.size() || phase_ == phase::ended) return;
   hand_back(std::span{items}.subspan(i), "draining");
@@ -205,13 +220,13 @@ void worker_process::on_closed(const error& why) {
   orphan_timer_.async_wait([this](const std::error_code& stopped) {
     if (!stopped) hurry();
   });
-  drain();
+  drain(false);
 }
 
 void worker_process::on_signal(int number) {
   if (phase_ < phase::draining) {
     log_.debug("signal {}: draining", number);
-    drain();
+    drain(true);
   } else {
     log_.debug("signal {}: closing {} connections", number, connections_->size());
     hurry();

@@ -44,7 +44,10 @@ public:
   [[nodiscard]] const worker_boot& boot() const noexcept { return boot_; }
   [[nodiscard]] logger& log() noexcept { return log_; }
   [[nodiscard]] asio::io_context& loop() noexcept { return loop_; }
-  void serve_with(connection_set::factory make) { connections_->serve_with(std::move(make)); }
+  void serve_with(connection_set::factory make, protection movable) {
+    connections_->serve_with(std::move(make), movable);
+    ledger_->protects(movable);
+  }
   void on_drain(std::function<void()> f) { on_drain_.push_back(std::move(f)); }
   [[nodiscard]] bool draining() const noexcept { return phase_ >= phase::draining; }
   void fail(const std::string& why);
@@ -59,7 +62,8 @@ private:
   template <class Message>
   bool say(const Message& message);
   void become_ready();
-  void drain();
+  /// With `yield`, leased connections are given back alive.
+  void drain(bool yield);
   void hurry();
   void end_if_drained();
   void end(int code);
@@ -89,6 +93,7 @@ private:
   bool main_running_ = false; ///< and has not ended
   std::exception_ptr main_error_;
   std::optional<ledger_writer> ledger_;
+  std::optional<lease_table> leases_;
   wire::buffer out_;
 
   asio::io_context loop_{1};

@@ -4,6 +4,7 @@
 
 #include <coppice/runtime/link/worker_link.hpp>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,19 @@ struct fake_process {
   std::vector<int> signals;
   std::vector<link_event> unread; ///< what is still in the channels when it dies
   int drains = 0;
+  bool asked_to_yield = false;
+  // ---- leases
+  struct recovery {
+    std::uint32_t lease;
+    protection level;
+    blame whose;
+  };
+  std::vector<std::uint32_t> leases;   ///< of the connections offered, in order
+  std::vector<std::uint32_t> returned; ///< ring entries that nobody has read
+  std::uint32_t running = 0;
+  std::map<std::uint32_t, carried_lease> put;
+  std::vector<recovery> recovered;
+  std::function<recovered_lease(const offered_connection&)> recover;
   int room_asked = 0;
   bool destroyed = false;
   link_progress ledger;
@@ -41,10 +55,27 @@ public:
       process_.offered.push_back(c.id);
       process_.listeners.push_back(c.listener);
       process_.sockets.push_back(c.socket.get());
+      process_.leases.push_back(c.lease);
     }
     return true;
   }
-  void ask_to_drain(std::chrono::milliseconds) override { ++process_.drains; }
+  void ask_to_drain(std::chrono::milliseconds, bool yield) override {
+    ++process_.drains;
+    process_.asked_to_yield = yield;
+  }
+  result<void> put_lease(std::uint32_t slot, std::uint64_t, const carried_lease& lease) override {
+    process_.put[slot] = lease;
+    return {};
+  }
+  std::vector<std::uint32_t> returned_leases() override {
+    return std::exchange(process_.returned, {});
+  }
+  std::uint32_t running_lease() override { return process_.running; }
+  recovered_lease recover_lease(const offered_connection& c, protection level,
+                                blame whose) override {
+    process_.recovered.push_back({c.lease, level, whose});
+    return process_.recover ? process_.recover(c) : recovered_lease{.goes_on = true};
+  }
   void signal(int number) override { process_.signals.push_back(number); }
   link_progress progress() override { return process_.ledger; }
   link_progress ask_for_room() override { return ++process_.room_asked, process_.ledger; }

@@ -79,6 +79,7 @@ struct cluster {
                                            above,
                                            std::make_unique<test::fake_link>(process),
                                            pool,
+                                           protection::none,
                                            25s,
                                            deliver<link_told>(),
                                            &log});
@@ -349,6 +350,7 @@ TEST_CASE("a process that could not be made is a failed start with its reason") 
                                            c.above,
                                            std::make_unique<test::fake_link>(process),
                                            c.pool,
+                                           protection::none,
                                            25s,
                                            c.deliver<link_told>(),
                                            &c.log});

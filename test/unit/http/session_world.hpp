@@ -34,7 +34,8 @@ public:
   bool input_ended() const override { return ended; }
   void pause_input() override { paused = true; }
   void resume_input() override { paused = false; }
-  void reply(std::size_t n, std::span<const std::string_view> answer) override {
+  void reply(std::size_t n, std::span<const std::string_view> answer, bool last) override {
+    said_last = last;
     if (closed()) return;
     REQUIRE_FALSE(streaming);
     put(answer);
@@ -66,6 +67,7 @@ public:
     REQUIRE(streaming);
     streaming = false;
   }
+  bool interim_sent() const override { return had_interim; }
   std::size_t unsent() const override { return staged.size(); }
   void close(close_mode how) override {
     if (closed()) return;
@@ -83,6 +85,7 @@ public:
   std::size_t room = SIZE_MAX; ///< bytes that the client will take
   bool in_callback = false, flush_owed = false;
   bool ended = false, paused = false, streaming = false, gone = false, may_replay = false;
+  bool said_last = false, had_interim = false;
   unsigned attempts = 1;
   int replies = 0, streams = 0;
   std::optional<close_mode> closed_how;

@@ -98,8 +98,8 @@ TEST_CASE("a control message of a later version is understood as far as it is kn
     const auto later = hex({0x93, 2}) + of("\xa3new") + hex({0x81, 0xa1, 'k', 0xc0});
     REQUIRE(decode_control(later));
     CHECK(decode_control(later) == control_message{ready{}});
-    const auto offer = hex({0x93, 32, 0x91, 0x93, 7, 1, 0xc3, 0x90});
-    CHECK(decode_control(offer) == control_message{connections{{{7, 1}}}});
+    const auto offer = hex({0x93, 32, 0x91, 0x94, 7, 1, 9, 0xc3, 0x90});
+    CHECK(decode_control(offer) == control_message{connections{{{7, 1, 9}}}});
   }
   SECTION("a tag that is not known is told apart, whatever its fields") {
     CHECK(decode_control(hex({0x91, 7})) == control_message{unknown{7}});

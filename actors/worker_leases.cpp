@@ -1,0 +1,82 @@
+// worker_proxy: the connections that its worker has borrowed.
+#include <coppice/actors/worker_proxy.hpp>
+
+#include <csignal>
+
+namespace coppice {
+
+bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
+  offer.socket = std::move(from.socket);
+  if (parts_.level == protection::none) return true;
+  offer.lease = held_.allot();
+  if (offer.lease == 0) {
+    if (!std::exchange(all_lent_, true))
+      parts_.log->warn("{}: all of its {} leases are in use; further connections are not protected",
+                       parts_.name, limits::lease_slots);
+    if (!from.carried) return true;
+    parts_.log->warn("{}: a connection is cut off: no lease is free for it", parts_.name);
+    return false;
+  }
+  if (!from.carried) return true;
+  offer.history = from.carried->history;
+  const auto done = parts_.link->put_lease(offer.lease - 1, offer.id, *from.carried);
+  if (done) return true;
+  parts_.log->error("{}: a connection is cut off: {}", parts_.name, done.error().message());
+  held_.vacate(offer.lease);
+  return false;
+}
+
+void worker_proxy::hold(offered_connection taken) {
+  if (taken.lease != 0) held_.hold(std::move(taken));
+  // else: our copy is closed, and its worker's death will be its own
+}
+
+/// What the worker has returned, except for what the ledger does not call taken yet.
+void worker_proxy::take_returns() {
+  std::vector<accepted_socket> alive;
+  std::vector<std::uint32_t> early;
+  for (const std::uint32_t entry : early_returns_) {
+    auto returned = held_.release(slot_of(entry));
+    if (!returned) {
+      if (early.size() < limits::worker_credit) early.push_back(entry); // more is nonsense
+    } else if (returned_alive(entry)) {
+      recover(std::move(*returned), std::min(parts_.level, last_.movable), blame::none, alive);
+    }
+  }
+  early_returns_ = std::move(early);
+  send_back(std::move(alive));
+}
+
+/// What a dead worker has left behind: what it had taken first, as those clients wait longest.
+std::vector<accepted_socket> worker_proxy::recover_all() {
+  const auto level = std::min(parts_.level, last_.movable);
+  const std::uint32_t running = parts_.link->running_lease();
+  // A death that was asked for is nobody's fault.
+  const bool killed = status_ && status_->how == os::exit_status::kind::signaled &&
+                      status_->code_or_signal == SIGKILL;
+  const auto whose = asked_to_end_ ? blame::none : killed ? blame::kill : blame::crash;
+  std::vector<accepted_socket> left;
+  for (auto& c : held_.take_all()) {
+    const bool blamed = c.lease == running;
+    recover(std::move(c), level, blamed ? whose : blame::none, left);
+  }
+  for (auto& c : untaken_.take_all()) {
+    if (c.lease == 0)
+      left.push_back({c.listener, std::move(c.socket), nullptr});
+    else // it was never looked at, so what its service can stand does not matter
+      recover(std::move(c), parts_.level, blame::none, left);
+  }
+  return left;
+}
+
+void worker_proxy::recover(offered_connection connection, protection level, blame whose,
+                           std::vector<accepted_socket>& into) {
+  auto found = parts_.link->recover_lease(connection, level, whose);
+  if (found.goes_on) {
+    into.push_back({connection.listener, std::move(connection.socket), std::move(found.carried)});
+  } else if (*found.why_reset != '\0') {
+    parts_.log->warn("{}: a connection is cut off: {}", parts_.name, found.why_reset);
+  }
+}
+
+} // namespace coppice
