@@ -74,21 +74,12 @@ void run_storm(const storm& how, Client client, seen& saw) {
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < how.clients; ++i)
     threads.emplace_back([&, i] { client(p.port(), i, end); });
-  // A worker that is killed before it has served anything counts as one that cannot start, and is
-  // held back for it: on a machine that is slow for the moment, they are given the time.
   long kills = 0;
-  long served = 0;
-  std::vector<pid_t> before;
   while (clock_type::now() < end) {
     if (p.wait_exit_within(pause)) break;
     p.read_output();
-    auto now = p.workers(how.group);
-    const auto old = std::exchange(before, now);
-    std::erase_if(now,
-                  [&](pid_t pid) { return std::find(old.begin(), old.end(), pid) == old.end(); });
-    if (now.empty() || saw.requests == served) continue;
-    served = saw.requests;
-    if (::kill(now[random() % now.size()], how.signal) == 0) ++kills;
+    const auto now = p.workers(how.group);
+    if (!now.empty() && ::kill(now[random() % now.size()], how.signal) == 0) ++kills;
   }
   for (auto& thread : threads) thread.join();
   p.read_output();
