@@ -69,13 +69,13 @@ void supervision::on_call(std::uint64_t ticket, const calls::start_child& what) 
   if (!what.spec)
     return answer(ticket, refuse(call_error::invalid_spec, "start_child", "no spec is given"));
   const std::string about = "start_child " + what.spec->id;
+  const auto errors = validate(spec_, std::span{&*what.spec, 1});
+  if (!errors.empty()) // before anything else, as in OTP
+    return answer(ticket, refuse(call_error::invalid_spec, about, errors.front().message()));
   if (const auto known = children_.key_of(what.spec->id))
     return answer(ticket, refuse(is_alive(children_[*known].state) ? call_error::already_started
                                                                    : call_error::already_present,
                                  about));
-  const auto errors = validate(spec_, std::span{&*what.spec, 1});
-  if (!errors.empty())
-    return answer(ticket, refuse(call_error::invalid_spec, about, errors.front().message()));
   supervised_child& added = children_.add(*what.spec, spec_.intensity);
   out_.emplace_back(supervising::adopt_child{added.key, ticket});
   start_new(added, ticket, trial::new_child);

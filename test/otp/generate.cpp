@@ -226,10 +226,12 @@ private:
 
   void add_start_child(const node& whom, const std::string& known) {
     node added = new_child(whom);
-    if (chance(25)) {
+    // Elsewhere the id is free: two children of one name could not be told apart by a step.
+    if (chance(25) && parent_of(known) == whom.id) {
       parents_.pop_back();
       added.id = known;
-    } else if (chance(5)) { // refused
+    }
+    if (chance(8)) { // refused, whatever else there is against it
       added.restart = permanent;
       added.significant = true;
     }

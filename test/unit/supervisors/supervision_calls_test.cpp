@@ -84,6 +84,8 @@ TEST_CASE("a spec that is not valid is refused") {
   CHECK(s.failures().back() == "start_child b: invalid_spec: child \"b\": significant = true: means"
                                " nothing while auto_shutdown is never");
   CHECK(s.ask(calls::start_child{}) == "3: invalid_spec");
+  bad.id = "a"; // both are wrong: the spec is looked at first, as in OTP
+  CHECK(s.ask(start(bad)) == "4: invalid_spec");
 }
 
 TEST_CASE("stop_child answers when the child has ended, and keeps its spec") {
