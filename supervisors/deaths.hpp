@@ -4,6 +4,7 @@
 #include <coppice/runtime/limits.hpp>
 #include <coppice/supervisors/ending.hpp>
 #include <coppice/supervisors/monotonic.hpp>
+#include <coppice/supervisors/restart_intensity.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,40 +23,50 @@ struct death {
   bool asked = false;     ///< the supervisor wanted it to end
   bool restarted = false; ///< `delay` later; otherwise it stayed down
   monotonic_duration delay{};
+  unsigned count = 0; ///< restarts within the period then, this one included
 };
 
-/// "restarted because of SIGSEGV after 12.4 s; delay 0.8 s", "ended because of exit code 0 after
-/// 2 s", "stopped after 2 s".
-[[nodiscard]] std::string to_text(const death& one);
+/// "restarted because of SIGSEGV after 12.4 s; delay 0.8 s; 3 of 5 in 30 s", "ended because of exit
+/// code 0 after 2 s", "stopped after 2 s".
+[[nodiscard]] std::string to_text(const death& one, const restart_limit& limit);
 
-/// The last limits::deaths_kept of them; costs nothing before the first.
+/// The last limits::deaths_kept of them; costs nothing before the first. Most children die of the
+/// same few reasons, so that each reason is kept once.
 class death_log {
 public:
-  void add(death one) {
-    if (kept_.size() < limits::deaths_kept) {
-      kept_.push_back(std::move(one));
-    } else {
-      kept_[oldest_] = std::move(one);
-      oldest_ = (oldest_ + 1) % kept_.size();
-    }
-  }
-  /// The last death is followed by a restart, `delay` later.
-  void note_restart(monotonic_duration delay) {
-    if (kept_.empty()) return;
-    death& last = kept_[(oldest_ + kept_.size() - 1) % kept_.size()];
-    last.restarted = true;
-    last.delay = delay;
-  }
+  void add(const death& one);
+  /// The last death is followed by a restart, `delay` later, the `count`th within the period.
+  void note_restart(monotonic_duration delay, std::size_t count);
   [[nodiscard]] std::size_t size() const noexcept { return kept_.size(); }
   [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
   /// Index 0 is the oldest that is kept.
-  [[nodiscard]] const death& operator[](std::size_t index) const {
-    return kept_[(oldest_ + index) % kept_.size()];
-  }
-  [[nodiscard]] const death& last() const { return (*this)[kept_.size() - 1]; }
+  [[nodiscard]] death operator[](std::size_t index) const;
+  [[nodiscard]] death last() const { return (*this)[kept_.size() - 1]; }
 
 private:
-  std::vector<death> kept_;
+  /// A death without the text.
+  struct entry {
+    monotonic_time when{};
+    std::uint64_t incarnation = 0;
+    monotonic_duration uptime{};
+    monotonic_duration delay{};
+    std::int32_t pid = 0;
+    std::uint16_t count = 0;
+    std::uint8_t reason = 0; ///< its place in reasons_
+    ending::kind how : 2 = ending::well;
+    bool progress : 1 = false;
+    bool was_ready : 1 = false;
+    bool asked : 1 = false;
+    bool restarted : 1 = false;
+  };
+  static_assert(limits::deaths_kept <= 256, "a byte tells the reasons apart");
+  static_assert(limits::restarts_counted < 65'535, "and two bytes count what a limit may allow");
+
+  entry& place_of_next();
+  [[nodiscard]] std::uint8_t place_of(const std::string& reason);
+
+  std::vector<entry> kept_;
+  std::vector<std::string> reasons_;
   std::size_t oldest_ = 0;
 };
 

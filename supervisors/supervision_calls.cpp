@@ -24,7 +24,7 @@ child_info info_of(const supervised_child& child) {
           .incarnation = child.incarnation,
           .pid = is_alive(child.state) ? child.pid : 0,
           .degraded = child.degraded,
-          .why = child.deaths.empty() ? "" : to_text(child.deaths.last())};
+          .why = child.deaths.empty() ? "" : to_text(child.deaths.last(), child.own_intensity.limit())};
 }
 
 std::string why_not_up(const supervised_child& child) {

@@ -96,7 +96,7 @@ void supervision::restart(supervised_child& child, const ending& how, bool progr
 
   restarted.delay = delay;
   report(std::move(restarted));
-  child.deaths.note_restart(delay);
+  child.deaths.note_restart(delay, intensity.count(now_));
   switch (spec_.strategy) {
   case restart_strategy::one_for_one:
     if (delay <= monotonic_duration::zero())
@@ -144,7 +144,7 @@ void supervision::record_death(supervised_child& child, const ending& how, bool 
             .asked = asked};
   if (one.ending.pid == 0) one.ending.pid = child.pid;
   child.pid = one.ending.pid; // the reports about this end name it
-  child.deaths.add(std::move(one));
+  child.deaths.add(one);
 }
 
 /// An end that nobody asked for and that no restart of its own follows.

@@ -45,10 +45,48 @@ TEST_CASE("the last hundred deaths are kept, oldest first") {
   REQUIRE(log.size() == limits::deaths_kept);
   CHECK(log[0].incarnation == 151);
   CHECK(log.last().incarnation == 250);
-  log.note_restart(3s);
+  log.note_restart(3s, 4);
   CHECK(log.last().restarted);
   CHECK(log[99].delay == 3s);
+  CHECK(log[99].count == 4);
   CHECK_FALSE(log[98].restarted);
+}
+
+TEST_CASE("each death that is kept has its own reason, of however many there are") {
+  const auto reason_of = [](std::uint64_t i) {
+    if (i % 7 == 0) return "exit code " + std::to_string(i); // it never comes again
+    return i % 3 == 0 ? std::string{"SIGKILL"} : "exit code " + std::to_string(i % 5);
+  };
+  death_log log;
+  for (std::uint64_t i = 1; i <= 1000; ++i) {
+    log.add({.incarnation = i,
+             .ending = {.how = i % 2 == 0 ? ending::abnormal : ending::start_failed,
+                        .reason = reason_of(i),
+                        .progress = i % 11 == 0,
+                        .pid = static_cast<std::int32_t>(i)},
+             .uptime = std::chrono::seconds{i}});
+    for (std::size_t k = 0; k < log.size(); ++k) {
+      const death one = log[k];
+      INFO("death " << one.incarnation << " after " << i);
+      REQUIRE(one.incarnation == i - (log.size() - 1 - k));
+      REQUIRE(one.ending.reason == reason_of(one.incarnation));
+    }
+  }
+  CHECK(log.last().ending ==
+        ending{.how = ending::abnormal, .reason = "exit code 0", .progress = false, .pid = 1000});
+  CHECK(log.last().uptime == 1000s);
+}
+
+TEST_CASE("a death says why, after how long, how much later and how often") {
+  death one{.ending = {.how = ending::abnormal, .reason = "SIGSEGV"}, .uptime = 12'400ms};
+  CHECK(to_text(one, {5, 30s}) == "ended because of SIGSEGV after 12.4 s");
+  one.restarted = true;
+  one.delay = 800ms;
+  one.count = 3;
+  CHECK(to_text(one, {5, 30s}) ==
+        "restarted because of SIGSEGV after 12.4 s; delay 0.8 s; 3 of 5 in 30 s");
+  one.asked = true;
+  CHECK(to_text(one, {5, 30s}) == "stopped after 12.4 s");
 }
 
 TEST_CASE("a tree is printed with its pids and its branches") {
