@@ -13,7 +13,8 @@ namespace coppice {
 struct backoff {
   /// Waited after the first death without progress.
   std::chrono::milliseconds first{100};
-  /// No wait is longer, jitter aside; a degraded slot always waits so long.
+  /// No wait is longer, jitter aside; a degraded slot always waits so long, unless it is the last
+  /// hope of its pool.
   std::chrono::milliseconds max{30'000};
   /// Each further death in a row waits so many times longer; at least 1.
   double factor = 2;
@@ -22,6 +23,10 @@ struct backoff {
   double jitter = 0.2;
   /// An incarnation that was *ready* for so long has made progress by that alone.
   std::chrono::milliseconds stable_after{1'000};
+
+  /// How long, at most, a degraded slot waits while no other one is up or about to be: the clients
+  /// of a pool that is down as a whole are waiting.
+  static constexpr std::chrono::milliseconds last_hope{1'000};
 
   /// Restarts at once, always: what OTP does.
   static const backoff none;

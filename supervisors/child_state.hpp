@@ -174,6 +174,11 @@ enum class reaction {
   return ignore;
 }
 
+/// It is not there now, and will be started without being told to.
+[[nodiscard]] constexpr bool is_restarting(child_state state) noexcept {
+  return state == child_state::backing_off || state == child_state::waiting;
+}
+
 /// An incarnation exists: there is something to stop, and an end to wait for.
 [[nodiscard]] constexpr bool is_alive(child_state state) noexcept {
   switch (state) {

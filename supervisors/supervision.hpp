@@ -88,6 +88,7 @@ private:
   void stay_ended(supervised_child& child);
   void record_death(supervised_child& child, const ending& how, bool asked);
   void report_end(const supervised_child& child, const ending& how, report_context context);
+  [[nodiscard]] bool is_last_hope(const supervised_child& child) const;
   [[nodiscard]] bool wants_restart(const child_spec& spec, const ending& how) const;
   [[nodiscard]] bool made_progress(const supervised_child& child, const ending& how) const;
 

@@ -24,7 +24,8 @@ child_info info_of(const supervised_child& child) {
           .incarnation = child.incarnation,
           .pid = is_alive(child.state) ? child.pid : 0,
           .degraded = child.degraded,
-          .why = child.deaths.empty() ? "" : to_text(child.deaths.last(), child.own_intensity.limit())};
+          .why = child.deaths.empty() ? ""
+                                      : to_text(child.deaths.last(), child.own_intensity.limit())};
 }
 
 std::string why_not_up(const supervised_child& child) {
@@ -32,16 +33,11 @@ std::string why_not_up(const supervised_child& child) {
   return asked ? "stopped before it was ready" : child.deaths.last().ending.reason;
 }
 
-/// It is not there now, and will be started without being told to.
-bool is_restarting(const supervised_child& child) {
-  return child.state == child_state::backing_off || child.state == child_state::waiting;
-}
-
 /// What keeps a child from being restarted or deleted by a call: both want one that is down.
 std::optional<call_error> why_not_at_rest(const supervised_child& child) {
   if (child.number != 0) return call_error::dynamic_child;
   if (is_alive(child.state)) return call_error::running;
-  if (is_restarting(child)) return call_error::restarting;
+  if (is_restarting(child.state)) return call_error::restarting;
   return std::nullopt;
 }
 
@@ -129,7 +125,7 @@ void supervision::on_call(std::uint64_t ticket, const calls::stop_child& what) {
   const auto key = children_.key_of(what.id);
   if (!key) return answer(ticket, refuse(call_error::not_found, "stop_child " + what.id));
   supervised_child& child = *children_.find(*key);
-  if (!is_alive(child.state) && !is_restarting(child)) return answer(ticket, call_value{});
+  if (!is_alive(child.state) && !is_restarting(child.state)) return answer(ticket, call_value{});
   waiting_calls_.push_back({ticket, child.key, waiting_call::until::gone});
   stop_one(child);
 }

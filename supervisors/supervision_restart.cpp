@@ -1,6 +1,7 @@
 // How children end, and what follows from it.
 #include <coppice/supervisors/supervision.hpp>
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include <utility>
@@ -75,7 +76,9 @@ void supervision::restart(supervised_child& child, const ending& how, bool progr
   if (per_slot) {
     child.degraded = !progress && (child.degraded || !within);
     if (child.degraded) {
-      delay = jittered(child.spec.backoff, child.spec.backoff.max, random_);
+      const auto wait = is_last_hope(child) ? std::min(backoff::last_hope, child.spec.backoff.max)
+                                            : child.spec.backoff.max;
+      delay = jittered(child.spec.backoff, wait, random_);
       context = report_context::degraded;
     }
   }
@@ -109,6 +112,15 @@ void supervision::restart(supervised_child& child, const ending& how, bool progr
   case restart_strategy::rest_for_one:
     return restart_group(child.key, child, delay);
   }
+}
+
+/// Nobody else serves, or is about to: clients wait for this one.
+bool supervision::is_last_hope(const supervised_child& child) const {
+  return std::ranges::none_of(children_, [&](const supervised_child& other) {
+    const bool alike = (other.number == 0) == (child.number == 0); // a pool has its dispatcher, too
+    return alike && other.key != child.key &&
+           (is_alive(other.state) || (is_restarting(other.state) && !other.degraded));
+  });
 }
 
 bool supervision::wants_restart(const child_spec& spec, const ending& how) const {

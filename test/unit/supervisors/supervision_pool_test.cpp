@@ -103,12 +103,40 @@ TEST_CASE("a slot that keeps dying without progress is degraded, the others serv
   CHECK(s.child("web/1").degraded);
 }
 
+TEST_CASE("a pool that is down as a whole is tried again each second, by its last slot") {
+  script s{pool(), slots(2)};
+  s.boot();
+  for (int i = 0; i < 4; ++i) // side by side, so that neither is up for long
+    for (const std::string id : {"web/1", "web/2"}) {
+      s.ends(id, abnormal());
+      if (i == 3) continue;
+      s.pass(400ms);
+      s.ready(id);
+    }
+  CHECK(s.child("web/1").degraded);
+  CHECK(s.child("web/2").degraded);
+  CHECK(s.last_report().delay == 1s);
+  for (unsigned i = 5; i < 8; ++i) {
+    CHECK(s.pass(999ms) == "");
+    CHECK(s.pass(1ms) == "start web/2#" + std::to_string(i));
+    s.ends("web/2", not_started());
+  }
+  // The other one keeps to its own time, 30 s after its last end.
+  CHECK(s.pass(1s) == "start web/2#8");
+  s.ready("web/2");
+  s.pass(1s);
+  CHECK_FALSE(s.child("web/2").degraded);
+  CHECK(s.pass(25s) == "start web/1#5");
+  CHECK(s.ends("web/1", abnormal()) == "");
+  CHECK(s.last_report().delay == 30s); // somebody serves
+}
+
 TEST_CASE("a degraded slot that stays up for stable_after has recovered") {
   script s{pool(), slots(1)};
   s.boot();
   for (int i = 0; i < 4; ++i) {
     s.ends("web/1", abnormal());
-    s.pass(i < 3 ? 1s : 30s);
+    s.pass(1s);
     s.ready("web/1");
   }
   CHECK(s.child("web/1").degraded);
