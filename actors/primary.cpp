@@ -31,8 +31,8 @@ public:
     on_end_ = std::move(on_end);
     started_ = std::chrono::steady_clock::now();
     if (auto opened = open_endpoints(); !opened) return opened;
-    if (has_programs(spec_)) become_subreaper(); // what they leave running comes to us
-    if (has_programs(spec_) || ::getpid() == 1) reaper_.emplace(io_);
+    if (has_programs(spec_)) expect_programs();
+    if (::getpid() == 1) adopt_orphans();
     spawn_actor();
     if (spec_.spawn == spawn_method::exec)
       start_with(exec());
@@ -56,27 +56,48 @@ public:
   }
 
   [[nodiscard]] supervisor_calls supervisors() {
-    return supervisor_calls{[this, alive = std::weak_ptr{alive_}](
-                                std::string supervisor, calls::request what,
-                                std::shared_ptr<const child_maker> start,
-                                supervisor_calls::then<call_value> then) {
-      if (alive.expired()) return then(refused(call_error::shutting_down, "the primary is gone"));
-      // Through the loop, there and back: the caller may be within a handler of the tree.
-      asio::post(io_, [this, alive,
-                       call = supervisor_call{path_of(spec_, supervisor), std::move(what),
-                                              start ? *start : child_maker{}},
-                       then = std::move(then)]() mutable {
-        if (alive.expired()) return;
-        if (!actor_ || ended_)
-          return then(refused(call_error::shutting_down, "the tree does not run"));
-        actors_.deliver(actor_, ask_tree{std::move(call), [this, then](const call_answer& said) {
-                                           asio::post(io_, [then, said] { then(said); });
-                                         }});
-      });
-    }};
+    const std::weak_ptr alive{alive_};
+    return supervisor_calls{
+        [this, alive](std::string supervisor, calls::request what,
+                      std::shared_ptr<const child_maker> start,
+                      supervisor_calls::then<call_value> then) {
+          if (alive.expired())
+            return then(refused(call_error::shutting_down, "the primary is gone"));
+          carry({path_of(spec_, supervisor), std::move(what), start ? *start : child_maker{}},
+                std::move(then));
+        },
+        [this, alive](const program& child) {
+          if (alive.expired() || !spawner_) return std::shared_ptr<const child_maker>{};
+          expect_programs();
+          return std::make_shared<const child_maker>(maker_of(child.spec(), ground()));
+        }};
   }
 
 private:
+  /// Through the loop, there and back: the caller may be within a handler of the tree.
+  void carry(supervisor_call call, supervisor_calls::then<call_value> then) {
+    asio::post(io_, [this, alive = std::weak_ptr{alive_}, call = std::move(call),
+                     then = std::move(then)]() mutable {
+      if (alive.expired()) return;
+      if (!actor_ || ended_)
+        return then(refused(call_error::shutting_down, "the tree does not run"));
+      actors_.deliver(actor_, ask_tree{std::move(call), [this, then](const call_answer& said) {
+                                         asio::post(io_, [then, said] { then(said); });
+                                       }});
+    });
+  }
+
+  /// What they leave running comes to us.
+  void expect_programs() {
+    become_subreaper();
+    adopt_orphans();
+  }
+  void adopt_orphans() {
+    if (!reaper_) reaper_.emplace(io_);
+  }
+
+  [[nodiscard]] tree_ground ground() { return {&io_, &actors_, spawner_.get(), &log_, seed_}; }
+
   result<void> open_endpoints() {
     for (const auto& numbered : number_groups(spec_)) {
       auto& ground = groups_[numbered.group->name];
@@ -136,9 +157,8 @@ private:
     root.spec.strategy = spec_.strategy;
     root.spec.intensity = spec_.intensity;
     root.spec.auto_shutdown = spec_.auto_shutdown;
-    const std::uint64_t seed = std::random_device{}();
-    root.seed = seed;
-    root.children = make_tree(spec_, groups_, {&io_, &actors_, spawner_.get(), &log_, seed});
+    root.seed = seed_;
+    root.children = make_tree(spec_, groups_, ground());
     root.log = &log_;
     actors_.deliver(actor_,
                     start_tree{std::make_shared<const supervisor_options>(std::move(root))});
@@ -175,6 +195,7 @@ private:
   std::function<void(int)> on_end_;
   std::chrono::steady_clock::time_point started_;
   bool ended_ = false;
+  std::uint64_t seed_ = std::random_device{}();
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 
   std::optional<orphan_reaper> reaper_;

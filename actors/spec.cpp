@@ -38,7 +38,27 @@ public:
     own(validate(root, below));
   }
 
-  std::vector<spec_error> errors;
+  void program(const program_spec& spec) {
+    name(spec.name);
+    if (spec.executable.empty())
+      add(spec.name, "executable", "", "is empty: there is nothing to run");
+    for (const auto& text : spec.arguments)
+      if (text.find('\0') != text.npos) add(spec.name, "arguments", text, "has a zero byte");
+    const bool probed =
+        spec.ready.how == ready_when::kind::connects || spec.ready.how == ready_when::kind::answers;
+    if (probed)
+      if (const auto target = parse_target(spec.ready); !target)
+        add(spec.name, "ready", spec.ready.where, target.error().reason);
+    signal(spec.name, "stop_signal", spec.stop_signal, 1);
+    signal(spec.name, "orphan_signal", spec.orphan_signal, 0);
+    settings(spec.name, spec.settings);
+  }
+
+  [[nodiscard]] std::vector<std::string> messages() const {
+    std::vector<std::string> lines;
+    for (const auto& error : errors_) lines.push_back(error.message());
+    return lines;
+  }
 
 private:
   void children(const std::vector<child>& specs, restart_strategy strategy,
@@ -108,22 +128,6 @@ private:
     }
   }
 
-  void program(const program_spec& spec) {
-    name(spec.name);
-    if (spec.executable.empty())
-      add(spec.name, "executable", "", "is empty: there is nothing to run");
-    for (const auto& text : spec.arguments)
-      if (text.find('\0') != text.npos) add(spec.name, "arguments", text, "has a zero byte");
-    const bool probed =
-        spec.ready.how == ready_when::kind::connects || spec.ready.how == ready_when::kind::answers;
-    if (probed)
-      if (const auto target = parse_target(spec.ready); !target)
-        add(spec.name, "ready", spec.ready.where, target.error().reason);
-    signal(spec.name, "stop_signal", spec.stop_signal, 1);
-    signal(spec.name, "orphan_signal", spec.orphan_signal, 0);
-    settings(spec.name, spec.settings);
-  }
-
   void signal(const std::string& child, const char* field, int number, int least) {
     if (number < least || number > SIGRTMAX)
       add(child, field, std::to_string(number), "is no signal");
@@ -148,14 +152,15 @@ private:
     for (auto& error : found) {
       if (error.field == "id") continue; // said by name(), with the rule for the whole tree
       if (error.child.empty()) error.child = name;
-      errors.push_back(std::move(error));
+      errors_.push_back(std::move(error));
     }
   }
 
   void add(std::string child, std::string field, std::string value, std::string why) {
-    errors.push_back({std::move(child), std::move(field), std::move(value), std::move(why)});
+    errors_.push_back({std::move(child), std::move(field), std::move(value), std::move(why)});
   }
 
+  std::vector<spec_error> errors_;
   std::set<std::string> names_;
   std::set<std::string> endpoints_;
 };
@@ -196,9 +201,13 @@ bool any_program(const std::vector<child>& children) {
 std::vector<std::string> validate(const service_spec& spec) {
   spec_check check;
   check.service(spec);
-  std::vector<std::string> lines;
-  for (const auto& error : check.errors) lines.push_back(error.message());
-  return lines;
+  return check.messages();
+}
+
+std::vector<std::string> validate(const program_spec& spec) {
+  spec_check check;
+  check.program(spec);
+  return check.messages();
 }
 
 bool has_programs(const service_spec& spec) { return any_program(spec.children); }

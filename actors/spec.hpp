@@ -255,6 +255,9 @@ struct service_spec {
 /// is fine.
 [[nodiscard]] std::vector<std::string> validate(const service_spec& spec);
 
+/// The same for a program that is to be a child some time.
+[[nodiscard]] std::vector<std::string> validate(const program_spec& spec);
+
 /// All pools and agents, in the order of the spec, nested ones included: agents first get worker
 /// ids 1.., then the pools' slots.
 struct numbered_group {

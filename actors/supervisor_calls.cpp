@@ -1,5 +1,8 @@
+#include <coppice/actors/spec.hpp>
 #include <coppice/actors/supervisor_calls.hpp>
+#include <coppice/supervisors/child_maker.hpp>
 
+#include <fmt/format.h>
 #include <utility>
 
 namespace coppice {
@@ -38,6 +41,20 @@ void supervisor_calls::start_child(std::string supervisor, child_spec spec,
                                    then<child_info> answer) const {
   call(std::move(supervisor), calls::start_child{.spec = std::move(spec)},
        as<child_info>(std::move(answer)), std::move(start));
+}
+
+void supervisor_calls::start_child(std::string supervisor, const program& child,
+                                   then<child_info> answer) const {
+  if (const auto errors = validate(child.spec()); !errors.empty()) {
+    if (answer)
+      as<child_info>(std::move(answer))(
+          refused(call_error::invalid_spec,
+                  fmt::format("start_child {}: {}: {}", child.spec().name,
+                              to_string(call_error::invalid_spec), errors.front())));
+    return;
+  }
+  start_child(std::move(supervisor), child_of(child.spec()), programs_ ? programs_(child) : nullptr,
+              std::move(answer));
 }
 
 void supervisor_calls::stop_child(std::string supervisor, std::string id, then<void> answer) const {

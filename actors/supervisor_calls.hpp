@@ -10,8 +10,8 @@
 //
 // Thread-safety: none; on the thread that runs the io_context. A copyable handle. Answers come from
 // the io_context, each once; those that are under way when the primary is destroyed never come. A
-// handle that has outlived the primary refuses at once, with shutting_down. An answer that nobody
-// waits for may be left out.
+// handle that has outlived the primary refuses at once, with shutting_down, and so does any for a
+// program that is not valid. An answer that nobody waits for may be left out.
 
 #include <coppice/supervisors/calls.hpp>
 
@@ -23,6 +23,7 @@
 namespace coppice {
 
 struct child_maker; // supervisors/child_maker.hpp, for those who know CAF
+class program;      // program_spec.hpp
 
 class supervisor_calls {
 public:
@@ -32,9 +33,15 @@ public:
   using carrier = std::function<void(std::string supervisor, calls::request,
                                      std::shared_ptr<const child_maker>, then<call_value>)>;
 
+  /// What makes a program a child; the primary provides it, too. Not called for one that is not
+  /// valid.
+  using program_starter = std::function<std::shared_ptr<const child_maker>(const program&)>;
+
   /// Refuses everything.
   supervisor_calls() = default;
-  explicit supervisor_calls(carrier by) : carrier_{std::move(by)} {}
+  explicit supervisor_calls(carrier by, program_starter programs = {})
+      : carrier_{std::move(by)},
+        programs_{std::move(programs)} {}
 
   /// Any call as a value; those below say it shorter. What each does is said in calls.hpp.
   void call(std::string supervisor, calls::request what, then<call_value> answer,
@@ -46,6 +53,10 @@ public:
   /// One more child of another supervisor: an actor in the primary, made by `start`.
   void start_child(std::string supervisor, child_spec spec,
                    std::shared_ptr<const child_maker> start, then<child_info> answer = {}) const;
+  /// One more child of another supervisor: a program, answered when it is ready. Its name need not
+  /// be another than those of children elsewhere, but their lines in the log look alike then.
+  void start_child(std::string supervisor, const program& child,
+                   then<child_info> answer = {}) const;
   void stop_child(std::string supervisor, std::string id, then<void> answer = {}) const;
   void restart_child(std::string supervisor, std::string id, then<child_info> answer = {}) const;
   void delete_child(std::string supervisor, std::string id, then<void> answer = {}) const;
@@ -56,6 +67,7 @@ public:
 
 private:
   carrier carrier_;
+  program_starter programs_;
 };
 
 } // namespace coppice

@@ -37,6 +37,18 @@ const std::vector<wire::setup_step>& or_throw(const setup_result& setup) {
   return *setup;
 }
 
+program_options options_of(const program_spec& spec) {
+  program_options options;
+  options.name = spec.name;
+  options.executable = spec.executable;
+  options.arguments = spec.arguments;
+  options.session = spec.session;
+  options.parent_death_signal = spec.orphan_signal;
+  options.ready = spec.ready;
+  options.capture_output = spec.output == program_output::log;
+  return options;
+}
+
 class tree_maker {
 public:
   tree_maker(const service_spec& spec, group_grounds& groups, const tree_ground& ground)
@@ -87,36 +99,12 @@ public:
 private:
   startable of(const child& each) {
     if (const auto* group = each.group()) return of_group(*group);
-    if (const auto* program = each.program()) return of_program(*program);
+    if (const auto* program = each.program()) {
+      auto [make, link, kind] = maker_of(*program, ground_);
+      return {child_of(*program), std::move(make), link, std::move(kind)};
+    }
     if (const auto* actor = each.actor()) return of_actor(*actor);
     return of_nested(*each.nested());
-  }
-
-  startable of_program(const program_spec& spec) {
-    program_options options;
-    options.name = spec.name;
-    options.executable = spec.executable;
-    options.arguments = spec.arguments;
-    options.session = spec.session;
-    options.parent_death_signal = spec.orphan_signal;
-    options.ready = spec.ready;
-    options.capture_output = spec.output == program_output::log;
-    return {.spec = child_of(spec),
-            .start =
-                [ground = ground_, options, setup = setup_of(spec.settings),
-                 stop_signal = spec.stop_signal](const start_context& context) {
-                  program_options mine = options;
-                  mine.setup = or_throw(setup);
-                  return port::spawn_state<program_proxy>(
-                      *context.system,
-                      program_proxy_parts{options.name, context.incarnation, context.supervisor,
-                                          std::make_unique<program_process>(*ground.io, *ground.log,
-                                                                            std::move(mine)),
-                                          stop_signal,
-                                          deliver_through<program_told>(*ground.actors)});
-                },
-            .link = child_link::messages,
-            .kind = "program"};
   }
 
   startable of_actor(const actor_spec& spec) {
@@ -212,6 +200,23 @@ private:
 };
 
 } // namespace
+
+child_maker maker_of(const program_spec& spec, const tree_ground& ground) {
+  return {.make =
+              [ground, options = options_of(spec), setup = setup_of(spec.settings),
+               stop_signal = spec.stop_signal](const start_context& context) {
+                program_options mine = options;
+                mine.setup = or_throw(setup);
+                return port::spawn_state<program_proxy>(
+                    *context.system,
+                    program_proxy_parts{
+                        options.name, context.incarnation, context.supervisor,
+                        std::make_unique<program_process>(*ground.io, *ground.log, std::move(mine)),
+                        stop_signal, deliver_through<program_told>(*ground.actors)});
+              },
+          .link = child_link::messages,
+          .kind = "program"};
+}
 
 std::string worker_name(const group_spec& group, unsigned slot) {
   return group.what == group_spec::kind::agent ? group.name

@@ -39,6 +39,9 @@ using group_grounds = std::map<std::string, group_ground>;
 [[nodiscard]] std::vector<startable> make_tree(const service_spec& spec, group_grounds& groups,
                                                const tree_ground& ground);
 
+/// What starts a program, now or later; `ground` must outlive it.
+[[nodiscard]] child_maker maker_of(const program_spec& spec, const tree_ground& ground);
+
 /// The spec of a pool's or agent's supervisor, and of one of its workers: for make_tree and for
 /// validate.
 [[nodiscard]] supervisor_spec supervisor_of(const group_spec& group);
