@@ -79,7 +79,8 @@ void run_storm(const storm& how, Client client, seen& saw) {
     if (p.wait_exit_within(pause)) break;
     p.read_output();
     const auto now = p.workers(how.group);
-    if (!now.empty() && ::kill(now[random() % now.size()], how.signal) == 0) ++kills;
+    if (2 * now.size() < how.workers) continue; // half of them must have been able to come back
+    if (::kill(now[random() % now.size()], how.signal) == 0) ++kills;
   }
   for (auto& thread : threads) thread.join();
   p.read_output();

@@ -1,5 +1,6 @@
 // A service whose workers do what the first argument says, for the integration tests.
 
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <coppice/coppice.hpp>
 #include <cstdio>
@@ -87,6 +88,14 @@ void flaky(worker& self) {
   });
 }
 
+/// Ends with exit code 1 as soon as it is up, until there is the file that the third argument
+/// names.
+worker_body mortal(std::string calm) {
+  return [calm = std::move(calm)](worker& self) {
+    if (::access(calm.c_str(), F_OK) != 0) asio::post(self.context(), [] { ::_exit(1); });
+  };
+}
+
 /// An agent that tells when it began and when it was asked to end, on standard output.
 void talkative(worker& self) {
   fmt::print("{} begins, id {}\n", self.name(), self.id());
@@ -117,6 +126,12 @@ int main(int argc, char** argv) {
   if (how == "control_garbage") spec.children = {web(control_garbage)};
   if (how == "data_garbage") spec.children = {web(data_garbage)};
   if (how == "throws") spec.children = {web(throws)};
+  if (how == "mortal")
+    spec.children = {pool("web", mortal(argc > 3 ? argv[3] : ""))
+                         .instances(workers)
+                         .intensity({.restarts = 10'000, .period = 1s})
+                         .on_exceeded(exceeded_policy::escalate)
+                         .backoff(backoff::none)};
   if (how == "descriptors") spec.children = {web(lists_descriptors)};
   if (how == "flaky") spec.children = {web(flaky)};
   if (how == "agents")
