@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 import re
 import statistics
@@ -198,6 +199,40 @@ def spawn200(run: Run) -> list[Figure]:
     return figures
 
 
+def _anonymous_kib(pid: int) -> float:
+    """What a process has that is no file's and nobody else's: its heap and stacks, touched so far (proc(5))."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return float(re.search(r"^Anonymous:\s+(\d+) kB$", text, re.MULTILINE)[1])
+
+
+def workers1000(run: Run) -> list[Figure]:
+    """1,000 workers that do nothing: the time until all are ready, and the primary's memory for each."""
+    count = 1000
+
+    def coppice() -> Sample:
+        with contenders.idle_workers(run.programs, 1) as server:
+            one = _anonymous_kib(server.pid)
+        with contenders.idle_workers(run.programs, count) as server:
+            logged = re.search(rf"ready: {count} workers in ([\d.]+) ms", server.log())
+            if not logged:
+                raise BenchError("the log does not say how long it took")
+            return {
+                "ready_ms": float(logged[1]),
+                "primary_kib_per_worker": (_anonymous_kib(server.pid) - one) / (count - 1),
+            }
+
+    def raw_fork() -> Sample:
+        return run_json([run.programs.built("bench_raw_spawn"), "scale", str(count)], 60)
+
+    fewer = dataclasses.replace(run, rounds=min(run.rounds, 5))
+    samples = fewer.interleaved({"coppice": coppice, "raw-fork": raw_fork})
+    figures = _compared(samples, "coppice", "ready_ms", "ms", "workers1000")
+    if rows := samples.get("coppice"):
+        key = "primary_kib_per_worker"
+        figures.append(median_of(f"workers1000/coppice/{key}", "KiB", _column(rows, key)))
+    return figures
+
+
 def _children(pid: int) -> list[int]:
     found = []
     for status in Path("/proc").glob("[0-9]*/status"):
@@ -242,5 +277,6 @@ ALL: dict[str, Callable[[Run], list[Figure]]] = {
     "keepalive": keepalive,
     "restart": restart,
     "spawn200": spawn200,
+    "workers1000": workers1000,
     "idle": idle,
 }

@@ -48,6 +48,17 @@ def coppice(programs: Programs, workers: int, log: str = "info", log_pipe: bool 
     )
 
 
+def idle_workers(programs: Programs, workers: int) -> Server:
+    scratch = programs.new_scratch("idle-workers")
+    command = [programs.built("bench_idle_workers"), str(workers)]
+    return Server(
+        command,
+        scratch,
+        r"ready pid=(?P<pid>\d+)\n",
+        env={"COPPICE_STATE_DIR": str(scratch / "state")},
+    )
+
+
 def raw_pass(programs: Programs, workers: int) -> Server:
     return Server(
         [programs.built("bench_raw_pass"), str(workers)],
