@@ -20,6 +20,7 @@ public:
         log_{log},
         spec_{std::move(spec)},
         options_{std::move(options)},
+        reports_{options_.state_dir + "/crashes"},
         actors_{io, log} {}
 
   ~impl() {
@@ -96,7 +97,10 @@ private:
     if (!reaper_) reaper_.emplace(io_);
   }
 
-  [[nodiscard]] tree_ground ground() { return {&io_, &actors_, spawner_.get(), &log_, seed_}; }
+  [[nodiscard]] tree_ground ground() {
+    auto* const reports = options_.state_dir.empty() ? nullptr : &reports_;
+    return {&io_, &actors_, spawner_.get(), &log_, seed_, reports};
+  }
 
   result<void> open_endpoints() {
     for (const auto& numbered : number_groups(spec_)) {
@@ -192,6 +196,7 @@ private:
   logger& log_;
   service_spec spec_;
   primary_options options_;
+  crash_report_store reports_;
   std::function<void(int)> on_end_;
   std::chrono::steady_clock::time_point started_;
   bool ended_ = false;

@@ -22,6 +22,8 @@ struct primary_options {
   /// The program that is zygote and worker too. Default: this one, even if its file has been
   /// replaced since.
   std::string executable = "/proc/self/exe";
+  /// Where crash reports are kept, in a directory of its own; empty: they are not.
+  std::string state_dir{};
   /// Its arguments, argv[0] included; the worker processes run main with the same ones.
   std::vector<std::string> argv;
 };

@@ -75,7 +75,8 @@ int run_as_primary(service_spec spec, std::vector<std::string> argv) {
                               log->info("SIG{}: stopping", sigabbrev_np(number));
                               service->stop();
                             }};
-  service.emplace(io, std::move(spec), *log, primary_options{"/proc/self/exe", std::move(argv)});
+  service.emplace(io, std::move(spec), *log,
+                  primary_options{"/proc/self/exe", state->path(), std::move(argv)});
   auto started = service->start([&](int exit_code) {
     code = exit_code;
     io.stop();

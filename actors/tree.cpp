@@ -184,7 +184,8 @@ private:
                                      level,
                                      patience,
                                      deliver_through<link_told>(*ground.actors),
-                                     ground.log});
+                                     ground.log,
+                                     ground.reports});
             },
             child_link::messages};
   }

@@ -6,6 +6,7 @@
 #include <coppice/actors/pool_roster.hpp>
 #include <coppice/actors/spec.hpp>
 #include <coppice/runtime/caf/actor_loop.hpp>
+#include <coppice/runtime/lease/crash_report_store.hpp>
 #include <coppice/runtime/net/acceptor.hpp>
 #include <coppice/runtime/spawn/spawner.hpp>
 #include <coppice/supervisors/supervisor.hpp>
@@ -23,7 +24,8 @@ struct tree_ground {
   actor_loop* actors = nullptr;
   spawner* processes = nullptr;
   logger* log = nullptr;
-  std::uint64_t seed = 1; ///< of the backoffs' jitter
+  std::uint64_t seed = 1;                ///< of the backoffs' jitter
+  crash_report_store* reports = nullptr; ///< null: crash reports are not kept
 };
 
 /// The endpoints and the meeting point of one group.

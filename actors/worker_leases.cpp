@@ -2,6 +2,8 @@
 #include <coppice/actors/worker_proxy.hpp>
 
 #include <csignal>
+#include <fmt/format.h>
+#include <utility>
 
 namespace coppice {
 
@@ -19,6 +21,7 @@ bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
   }
   if (!from.carried) return true;
   offer.history = from.carried->history;
+  offer.crashes = from.carried->crashes;
   const auto done = parts_.link->put_lease(offer.lease - 1, offer.id, *from.carried);
   if (done) return true;
   parts_.log->error("{}: a connection is cut off: {}", parts_.name, done.error().message());
@@ -72,11 +75,36 @@ std::vector<accepted_socket> worker_proxy::recover_all() {
 void worker_proxy::recover(offered_connection connection, protection level, blame whose,
                            std::vector<accepted_socket>& into) {
   auto found = parts_.link->recover_lease(connection, level, whose);
+  if (found.carried) remember_crash(connection, whose, *found.carried);
   if (found.goes_on) {
     into.push_back({connection.listener, std::move(connection.socket), std::move(found.carried)});
   } else if (*found.why_reset != '\0') {
     parts_.log->warn("{}: a connection is cut off: {}", parts_.name, found.why_reset);
   }
+}
+
+void worker_proxy::remember_crash(offered_connection& connection, blame whose,
+                                  carried_lease& into) {
+  if (into.history.in_off == connection.history.in_off)
+    into.crashes = std::move(connection.crashes);
+  if (whose != blame::crash) return;
+  into.crashes.push_back(fmt::format("{} (incarnation {}, pid {}): {}", parts_.name,
+                                     parts_.key.incarnation, pid_, how_it_ended().reason));
+  if (into.history.crashes == limits::poison_crashes) report_poison(into);
+}
+
+void worker_proxy::report_poison(const carried_lease& lease) {
+  const auto what = first_line(lease.input);
+  const auto kept =
+      parts_.reports ? parts_.reports->write({parts_.pool->name, std::chrono::system_clock::now(),
+                                              lease.crashes, lease.input})
+                     : result<std::string>{};
+  if (!kept)
+    parts_.log->error("{}: a crash report is not kept: {}", parts_.pool->name,
+                      kept.error().message());
+  parts_.log->error("{}: workers crash over a request, which is refused from now on: {}{}",
+                    parts_.pool->name, what,
+                    kept && !kept->empty() ? "; see " + *kept : std::string{});
 }
 
 } // namespace coppice

@@ -11,6 +11,7 @@
 #include <coppice/actors/untaken.hpp>
 #include <coppice/actors/worker_phase.hpp>
 #include <coppice/runtime/caf/port.hpp>
+#include <coppice/runtime/lease/crash_report_store.hpp>
 #include <coppice/runtime/link/worker_link.hpp>
 #include <coppice/runtime/log.hpp>
 #include <memory>
@@ -30,6 +31,7 @@ struct worker_proxy_parts {
   std::chrono::milliseconds patience;  ///< what a drain may take before the supervisor kills
   deliver_to<link_told> deliver;
   logger* log = nullptr;
+  crash_report_store* reports = nullptr; ///< null: they are not kept
 };
 
 class worker_proxy {
@@ -66,6 +68,8 @@ private:
   std::vector<accepted_socket> recover_all();
   void recover(offered_connection connection, protection level, blame whose,
                std::vector<accepted_socket>& into);
+  void remember_crash(offered_connection& connection, blame whose, carried_lease& into);
+  void report_poison(const carried_lease& lease);
   [[nodiscard]] ending how_it_ended() const;
   void take_leave();
   /// False: there is none.

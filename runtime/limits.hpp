@@ -104,6 +104,10 @@ inline constexpr std::size_t lease_kept = 16 * 1024;
 /// which may be anybody's doing, more of them.
 inline constexpr std::uint32_t poison_crashes = 2;
 inline constexpr std::uint32_t poison_kills = 8;
+/// Reports about requests that workers crash over: so many are kept, and so much of such a
+/// request's first line stands in the log.
+inline constexpr std::size_t crash_reports_kept = 100;
+inline constexpr std::size_t crash_report_line = 200;
 /// Connections of dead workers that wait while no worker is ready, and for how long.
 inline constexpr std::size_t max_parked = 64 * 1024;
 inline constexpr auto park_timeout = 10s;

@@ -23,6 +23,7 @@ struct carried_lease {
   std::string input;         ///< received and not consumed
   std::string output;        ///< answered and not sent
   exchange_history history;
+  std::vector<std::string> crashes{}; ///< the ends of the workers that crashed over the exchange
 };
 
 class lease_reader {

@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <sys/types.h>
 #include <variant>
 #include <vector>
@@ -29,8 +30,9 @@ struct offered_connection {
   std::uint64_t id = 0;       ///< counts up within one incarnation
   std::uint32_t listener = 0; ///< which of the pool's endpoints accepted it
   os::unique_fd socket;
-  std::uint32_t lease = 0;    ///< its slot in the worker's ledger + 1; 0: it has none
-  exchange_history history{}; ///< of the exchange that it comes with
+  std::uint32_t lease = 0;            ///< its slot in the worker's ledger + 1; 0: it has none
+  exchange_history history{};         ///< of the exchange that it comes with
+  std::vector<std::string> crashes{}; ///< the ends of the workers that crashed over that exchange
 };
 
 /// What becomes of a leased connection that a worker has left.

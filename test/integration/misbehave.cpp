@@ -72,6 +72,12 @@ void throws(worker& self) {
     return http::text(std::to_string(::getpid()));
   });
 }
+void crashes(worker& self) {
+  http::serve(self, [](const http::request& r) {
+    if (r.path() == "/crash") std::abort();
+    return http::text(std::to_string(::getpid()));
+  });
+}
 void lists_descriptors(worker& self) {
   http::serve(self, [](const http::request&) { return http::text(descriptors()); });
 }
@@ -132,6 +138,7 @@ int main(int argc, char** argv) {
                          .intensity({.restarts = 10'000, .period = 1s})
                          .on_exceeded(exceeded_policy::escalate)
                          .backoff(backoff::none)};
+  if (how == "crashes") spec.children = {web(crashes)};
   if (how == "descriptors") spec.children = {web(lists_descriptors)};
   if (how == "flaky") spec.children = {web(flaky)};
   if (how == "agents")
