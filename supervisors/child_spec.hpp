@@ -29,6 +29,15 @@ enum class child_type {
 [[nodiscard]] std::string_view to_string(restart_type type) noexcept;
 [[nodiscard]] std::string_view to_string(child_type type) noexcept;
 
+/// In which order a child is replaced that is to go although nothing has killed it: it asked for
+/// it, or has reached a limit.
+enum class replacement {
+  start_first, ///< its successor becomes ready, then it is stopped: for a moment there are two
+  stop_first,  ///< it is stopped, then its successor starts: there are never two
+};
+inline constexpr auto start_first = replacement::start_first;
+inline constexpr auto stop_first = replacement::stop_first;
+
 /// How long a child may take to stop once it was asked to: a duration (`.shutdown = 5s`), or one of
 /// the constants `brutal_kill` and `infinity`.
 class shutdown_time {
@@ -72,6 +81,7 @@ struct child_spec {
   /// transient and temporary children.
   bool significant = false;
   coppice::backoff backoff{};
+  coppice::replacement replacement = coppice::replacement::start_first;
   /// A start that is not ready after so long has failed. Default: 60 s for workers; none for
   /// supervisors, whose own children are each bounded.
   std::optional<std::chrono::milliseconds> ready_timeout{};

@@ -3,13 +3,18 @@
 namespace coppice {
 
 void deadlines::set(supervising::timer_token token, monotonic_time due) {
-  drop(token.child);
+  drop(token.child, token.second);
   by_time_.insert({due, token});
-  by_child_.insert_or_assign(token.child, entry{due, token});
+  by_child_.insert_or_assign(place(token.child, token.second), entry{due, token});
 }
 
 void deadlines::drop(child_key child) {
-  const auto found = by_child_.find(child);
+  drop(child, false);
+  drop(child, true);
+}
+
+void deadlines::drop(child_key child, bool second) {
+  const auto found = by_child_.find(place(child, second));
   if (found == by_child_.end()) return;
   by_time_.erase(found->second);
   by_child_.erase(found);
@@ -20,7 +25,7 @@ std::vector<supervising::timer_token> deadlines::take_due(monotonic_time now) {
   std::vector<supervising::timer_token> due;
   while (!by_time_.empty() && by_time_.begin()->due <= now) {
     due.push_back(by_time_.begin()->token);
-    drop(due.back().child);
+    drop(due.back().child, due.back().second);
   }
   return due;
 }

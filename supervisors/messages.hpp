@@ -3,7 +3,8 @@
 // the same words, upwards as a child and downwards as a supervisor.
 //
 //   supervisor -> child   stop_child
-//   child -> supervisor   child_ready, once, then child_ended, once, as its very last word
+//   child -> supervisor   child_ready, once, then child_ended, once, as its very last word;
+//                         between them child_retires, if it is to be replaced
 //
 // A child that is a plain actor (child_link::exit in supervisor.hpp) says none of it.
 
@@ -37,6 +38,14 @@ struct child_ready {
   std::int32_t pid = 0; ///< its process, for display only; 0: none of its own
 };
 
+/// From a child that is ready: it goes on, and is to be replaced. `how` is what that counts as:
+/// well, no death at all; abnormal, a death with that reason.
+struct child_retires {
+  std::string id{};
+  std::uint64_t incarnation = 0;
+  ending how{};
+};
+
 /// From a child: it is gone, and so is everything it owned.
 struct child_ended {
   std::string id{};
@@ -65,6 +74,7 @@ COPPICE_MESSAGES_BEGIN(supervisors, 100)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::stop_child)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::child_ready)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::child_ended)
+COPPICE_LOCAL_MESSAGE(supervisors, coppice::child_retires)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::describe)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::tree_node)
 COPPICE_LOCAL_MESSAGE(supervisors, coppice::supervisor_call)

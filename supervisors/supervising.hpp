@@ -15,11 +15,12 @@
 
 namespace coppice::supervising {
 
-/// Names one armed timer of one child. A child has at most one that counts: arming another, or
-/// leaving the state it was armed for, makes this one stale.
+/// Names one armed timer of one child, or of its second incarnation. Each has at most one that
+/// counts: arming another, or leaving the state it was armed for, makes this one stale.
 struct timer_token {
   child_key child = 0;
   std::uint64_t serial = 0;
+  bool second = false;
   bool operator==(const timer_token&) const = default;
 };
 
@@ -37,6 +38,12 @@ struct child_ended {
   child_key child = 0;
   std::uint64_t incarnation = 0;
   coppice::ending ending{};
+};
+/// It is to be replaced. `how` is what its end counts as: well, it is no death at all.
+struct child_retires {
+  child_key child = 0;
+  std::uint64_t incarnation = 0;
+  ending how{};
 };
 struct timer_due {
   timer_token token{};
@@ -57,8 +64,8 @@ struct call {
   calls::request what{};
 };
 
-using event =
-    std::variant<begin, child_ready, child_ended, timer_due, stop_requested, hurry, kill, call>;
+using event = std::variant<begin, child_ready, child_ended, child_retires, timer_due,
+                           stop_requested, hurry, kill, call>;
 
 // ---- actions ----------------------------------------------------------------------------------
 
@@ -71,9 +78,10 @@ enum class stop_mode { shutdown, hurry, kill };
 /// Answered by child_ended.
 struct stop_child {
   child_key child = 0;
+  std::uint64_t incarnation = 0;
   stop_mode how = stop_mode::shutdown;
 };
-/// Replaces the child's timer before it. Never in the past.
+/// Replaces the timer before it, of the child or of its second incarnation. Never in the past.
 struct arm_timer {
   timer_token token{};
   monotonic_time due{};

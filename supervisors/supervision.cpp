@@ -1,5 +1,5 @@
 // Events, and what they have in common. What follows from them: supervision_start.cpp,
-// supervision_restart.cpp, supervision_group.cpp, supervision_stop.cpp.
+// supervision_restart.cpp, supervision_replace.cpp, supervision_group.cpp, supervision_stop.cpp.
 #include <coppice/supervisors/supervision.hpp>
 
 #include <algorithm>
@@ -55,6 +55,7 @@ supervising::actions supervision::decide(const supervising::event& what, monoton
                    [&](const supervising::begin&) { on_begin(); },
                    [&](const supervising::child_ready& e) { on_ready(e); },
                    [&](const supervising::child_ended& e) { on_ended(e); },
+                   [&](const supervising::child_retires& e) { on_retires(e); },
                    [&](const supervising::timer_due& e) { on_timer(e); },
                    [&](const supervising::stop_requested&) { on_stop(); },
                    [&](const supervising::hurry& e) { on_hurry(e.limit); },
@@ -80,15 +81,15 @@ void supervision::on_begin() {
 }
 
 void supervision::on_ready(const supervising::child_ready& what) {
-  supervised_child* child = children_.find(what.child);
-  if (!child || what.incarnation != child->incarnation || !is_alive(child->state)) return;
+  supervised_child* child = find(what.child, what.incarnation);
+  if (!child || !is_alive(child->state)) return;
   child->pid = what.pid;
   happen(*child, child_event::ready);
 }
 
 void supervision::on_ended(const supervising::child_ended& what) {
-  supervised_child* child = children_.find(what.child);
-  if (!child || what.incarnation != child->incarnation) return;
+  supervised_child* child = find(what.child, what.incarnation);
+  if (!child) return;
   ending how = what.ending;
   if (how.reason.empty()) how.reason = how.how == ending::well ? "a normal end" : "unknown";
   happen(*child, child_event::ended, &how);
@@ -96,9 +97,18 @@ void supervision::on_ended(const supervising::child_ended& what) {
 
 void supervision::on_timer(const supervising::timer_due& what) {
   supervised_child* child = children_.find(what.token.child);
+  if (child && what.token.second) child = child->second.get();
   if (!child || what.token.serial == 0 || what.token.serial != child->timer) return;
   child->timer = 0;
   happen(*child, child_event::timer);
+}
+
+/// Either incarnation of a child.
+supervised_child* supervision::find(child_key key, std::uint64_t incarnation) {
+  supervised_child* child = children_.find(key);
+  if (child && child->second && child->second->incarnation == incarnation)
+    return child->second.get();
+  return child && child->incarnation == incarnation ? child : nullptr;
 }
 
 void supervision::happen(supervised_child& child, child_event event, const ending* how) {
@@ -152,7 +162,7 @@ void supervision::enter(supervised_child& child, child_state state) {
     if (booting_ > 0) --booting_;
   }
   if (state == removed) removed_.push_back(child.key);
-  answer_waiting(child);
+  if (!child.is_second) answer_waiting(child);
 }
 
 /// Nothing of it exists; it is to be started so much later.
@@ -164,7 +174,8 @@ void supervision::wait_for(supervised_child& child, monotonic_duration delay) {
 void supervision::arm(supervised_child& child, monotonic_time due) {
   child.timer = ++last_timer_;
   child.timer_due = std::max(due, now_);
-  out_.emplace_back(supervising::arm_timer{{child.key, last_timer_}, child.timer_due});
+  out_.emplace_back(
+      supervising::arm_timer{{child.key, last_timer_, child.is_second}, child.timer_due});
 }
 
 /// Last of all, so that nobody is left with a child that is gone.

@@ -7,6 +7,8 @@
 //   group (one_for_all, rest_for_one), which goes down in reverse order and comes up in order.
 // - Too many restarts within the intensity's period end the supervisor (escalate), or keep that one
 //   child down for long (degrade).
+// - A child that is to go although nothing has killed it is replaced: its successor becomes ready,
+//   then it is stopped.
 // - Stopping is a state: each child is asked, in reverse order, and killed when its time is over;
 //   meanwhile every other event is still answered.
 // - A child that cannot be started at boot ends the supervisor with that child's reason.
@@ -62,11 +64,13 @@ private:
   void on_begin();
   void on_ready(const supervising::child_ready& what);
   void on_ended(const supervising::child_ended& what);
+  void on_retires(const supervising::child_retires& what);
   void on_timer(const supervising::timer_due& what);
   void on_stop();
   void on_hurry(monotonic_duration limit);
   void on_kill();
   void happen(supervised_child& child, child_event event, const ending* how = nullptr);
+  [[nodiscard]] supervised_child* find(child_key key, std::uint64_t incarnation);
 
   // starting (supervision_start.cpp)
   void start(supervised_child& child);
@@ -85,9 +89,20 @@ private:
   void decide_restart(supervised_child& child, const ending& how, bool progress,
                       report_context context);
   void restart(supervised_child& child, const ending& how, bool progress, report_context context);
+  void restart_alone_or_with_group(supervised_child& child, monotonic_duration delay);
+  struct restart_verdict {
+    bool allowed = true; ///< else the supervisor gives up
+    monotonic_duration delay{};
+  };
+  [[nodiscard]] restart_verdict count_restart(supervised_child& child, const ending& how,
+                                              bool progress, supervisor_report about);
+  void give_up_over(const supervised_child& child, const ending& how);
   void stay_ended(supervised_child& child);
+  [[nodiscard]] static bool is_forgotten(const supervised_child& child);
   void record_death(supervised_child& child, const ending& how, bool asked);
   void report_end(const supervised_child& child, const ending& how, report_context context);
+  [[nodiscard]] restart_intensity& intensity_of(supervised_child& child);
+  void note_restart(supervised_child& child, monotonic_duration delay);
   [[nodiscard]] bool is_last_hope(const supervised_child& child) const;
   [[nodiscard]] bool wants_restart(const child_spec& spec, const ending& how) const;
   [[nodiscard]] bool made_progress(const supervised_child& child, const ending& how) const;
@@ -114,6 +129,15 @@ private:
   [[nodiscard]] unsigned lowest_free_number() const;
   [[nodiscard]] unsigned dynamic_children() const;
 
+  // replacements (supervision_replace.cpp)
+  void replace(supervised_child& child, monotonic_duration delay);
+  void take_over(supervised_child& child);
+  void fail_successor(supervised_child& child, ending how);
+  void lose_second(supervised_child& child, const ending& how);
+  void drop_successor(supervised_child& child);
+  [[nodiscard]] bool inherit(supervised_child& child, const ending& how);
+  [[nodiscard]] supervised_child& slot_of(supervised_child& either);
+
   // one_for_all and rest_for_one (supervision_group.cpp)
   void restart_group(child_key first, supervised_child& dead, monotonic_duration delay);
   void continue_group();
@@ -125,6 +149,7 @@ private:
   // stopping (supervision_stop.cpp)
   void begin_stop(stop_cause cause, std::string reason);
   void continue_stop();
+  [[nodiscard]] bool stop_all_of(supervised_child& child);
   void finish_stop();
   void ask(supervised_child& child);
   void hasten(supervised_child& child);

@@ -36,7 +36,7 @@ std::string why_not_up(const supervised_child& child) {
 /// What keeps a child from being restarted or deleted by a call: both want one that is down.
 std::optional<call_error> why_not_at_rest(const supervised_child& child) {
   if (child.number != 0) return call_error::dynamic_child;
-  if (is_alive(child.state)) return call_error::running;
+  if (is_alive(child.state) || child.second) return call_error::running;
   if (is_restarting(child.state)) return call_error::restarting;
   return std::nullopt;
 }
@@ -125,7 +125,8 @@ void supervision::on_call(std::uint64_t ticket, const calls::stop_child& what) {
   const auto key = children_.key_of(what.id);
   if (!key) return answer(ticket, refuse(call_error::not_found, "stop_child " + what.id));
   supervised_child& child = *children_.find(*key);
-  if (!is_alive(child.state) && !is_restarting(child.state)) return answer(ticket, call_value{});
+  if (!is_alive(child.state) && !is_restarting(child.state) && !child.second)
+    return answer(ticket, call_value{});
   waiting_calls_.push_back({ticket, child.key, waiting_call::until::gone});
   stop_one(child);
 }
@@ -133,6 +134,8 @@ void supervision::on_call(std::uint64_t ticket, const calls::stop_child& what) {
 void supervision::stop_one(supervised_child& child) {
   const bool grouped = in_group(child);
   child.returns = false;
+  child.retires.reset(); // it is not to come back from that, either
+  if (child.second) happen(*child.second, child_event::stop);
   // In a group that goes down its turn comes by itself.
   if (!grouped || !is_alive(child.state)) happen(child, child_event::stop);
   if (grouped) continue_group();
@@ -187,7 +190,7 @@ void supervision::answer_waiting(supervised_child& child) {
   std::erase_if(waiting_calls_, [&](const waiting_call& call) {
     if (call.child != child.key) return false;
     if (call.what == until::gone) {
-      if (is_alive(child.state)) return false;
+      if (is_alive(child.state) || child.second) return false;
       answer(call.ticket, call_value{});
     } else {
       if (!up && !gone) return false;

@@ -12,6 +12,7 @@ namespace {
 
 /// Scaled away, or stopped by a call: it is there until it has ended, and counts no more.
 bool is_leaving(const supervised_child& child) {
+  if (child.retires && child.retires->stopped) return false; // it comes back
   return child.state == child_state::stopping || child.state == child_state::killing ||
          child.state == child_state::removed;
 }

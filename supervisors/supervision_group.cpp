@@ -24,6 +24,7 @@ void supervision::restart_group(child_key first, supervised_child& dead, monoton
   std::erase_if(queue_, [this](child_key key) { return key >= *group_; });
   for (supervised_child& child : children_.from(*group_)) {
     if (child.state == removed) continue;
+    if (child.second) happen(*child.second, child_event::stop); // nobody depends on it yet
     const bool never_started = child.incarnation == 0;
     child.returns = child.spec.restart != restart_type::temporary || never_started;
     if (child.state == down) enter(child, waiting);
@@ -39,9 +40,8 @@ void supervision::restart_group(child_key first, supervised_child& dead, monoton
 void supervision::continue_group() {
   bool any = false;
   for (supervised_child& child : children_.from(*group_) | std::views::reverse) {
-    if (!is_alive(child.state)) continue;
+    if (!stop_all_of(child)) continue;
     any = true;
-    happen(child, child_event::stop);
     if (!spec_.parallel_start) return;
   }
   const auto waits = [](const supervised_child& child) {

@@ -16,6 +16,7 @@ void supervision::fail_start(supervised_child& child, ending how) {
   } else if (how.how != ending::start_failed) {
     how.reason += ", before it was ready";
   }
+  if (child.is_second) return fail_successor(slot_of(child), std::move(how));
   record_death(child, how, false);
   if (child.on_trial != trial::no && state_ != supervisor_state::stopping)
     return fail_trial(child, how);
@@ -32,11 +33,18 @@ void supervision::fail_start(supervised_child& child, ending how) {
 
 void supervision::die(supervised_child& child, const ending& how) {
   record_death(child, how, false);
+  if (child.second && inherit(child, how)) return;
   decide_restart(child, how, made_progress(child, how), report_context::child_terminated);
 }
 
 /// The end that was asked for; whatever it looked like, it counts as well.
 void supervision::settle(supervised_child& child, const ending& how) {
+  if (child.is_second) return lose_second(slot_of(child), how);
+  const auto retires = std::exchange(child.retires, std::nullopt);
+  const bool replaced =
+      retires && retires->stopped && state_ != supervisor_state::stopping && !in_group(child);
+  if (replaced && retires->failed) // stopped because it had failed: it counts as that
+    return die(child, {ending::abnormal, retires->reason, how.progress, how.pid});
   record_death(child, how, true);
   const bool killed_late =
       child.state == child_state::killing && !shutdown_of(child.spec).is_brutal();
@@ -44,6 +52,7 @@ void supervision::settle(supervised_child& child, const ending& how) {
     report(report_about(child, report_context::shutdown_error,
                         killed_late ? "killed: " + how.reason : how.reason));
   if (in_group(child)) return end_in_group(child);
+  if (replaced && child.spec.restart != restart_type::temporary) return queue_start(child);
   stay_ended(child);
   if (state_ == supervisor_state::stopping) continue_stop();
 }
@@ -68,38 +77,62 @@ void supervision::decide_restart(supervised_child& child, const ending& how, boo
 /// Who is started anew because of this death, and when.
 void supervision::restart(supervised_child& child, const ending& how, bool progress,
                           report_context context) {
+  supervisor_report restarted = report_about(child, context, how.reason);
+  restarted.uptime = child.deaths.last().uptime;
+  const auto [allowed, delay] = count_restart(child, how, progress, std::move(restarted));
+  if (!allowed) {
+    stay_ended(child);
+    return give_up_over(child, how);
+  }
+  note_restart(child, delay);
+  restart_alone_or_with_group(child, delay);
+}
+
+/// Counts one restart and reports it.
+supervision::restart_verdict supervision::count_restart(supervised_child& child, const ending& how,
+                                                        bool progress, supervisor_report about) {
   const bool per_slot = spec_.on_exceeded == exceeded_policy::degrade;
-  restart_intensity& intensity = per_slot ? child.own_intensity : intensity_;
+  restart_intensity& intensity = intensity_of(child);
   const bool within = (per_slot && progress) || intensity.add(now_);
   monotonic_duration delay = child.streak.after_death(child.spec.backoff, progress, random_);
 
   if (per_slot) {
     child.degraded = !progress && (child.degraded || !within);
     if (child.degraded) {
-      const auto wait = is_last_hope(child) ? std::min(backoff::last_hope, child.spec.backoff.max)
-                                            : child.spec.backoff.max;
+      const bool serves_on = about.context == report_context::retires;
+      const auto wait = !serves_on && is_last_hope(child)
+                            ? std::min(backoff::last_hope, child.spec.backoff.max)
+                            : child.spec.backoff.max;
       delay = jittered(child.spec.backoff, wait, random_);
-      context = report_context::degraded;
+      about.context = report_context::degraded;
     }
   }
 
-  supervisor_report restarted = report_about(child, context, how.reason);
-  restarted.uptime = child.deaths.last().uptime;
-  restarted.well = how.how == ending::well;
-  restarted.count = {intensity.count(now_), intensity.limit().restarts, intensity.limit().period};
+  about.well = how.how == ending::well;
+  about.count = {intensity.count(now_), intensity.limit().restarts, intensity.limit().period};
+  const bool allowed = within || per_slot;
+  if (allowed) about.delay = delay;
+  report(std::move(about));
+  return {allowed, delay};
+}
 
-  if (!within && !per_slot) {
-    report(std::move(restarted));
-    stay_ended(child);
-    return begin_stop(stop_cause::intensity,
-                      fmt::format("more than {} restarts in {}, the last because {} ended: {}",
-                                  intensity.limit().restarts, to_text(intensity.limit().period),
-                                  child.spec.id, how.reason));
-  }
+restart_intensity& supervision::intensity_of(supervised_child& child) {
+  return spec_.on_exceeded == exceeded_policy::degrade ? child.own_intensity : intensity_;
+}
 
-  restarted.delay = delay;
-  report(std::move(restarted));
-  child.deaths.note_restart(delay, intensity.count(now_));
+/// Its last death is followed by a start, `delay` later.
+void supervision::note_restart(supervised_child& child, monotonic_duration delay) {
+  child.deaths.note_restart(delay, intensity_of(child).count(now_));
+}
+
+void supervision::give_up_over(const supervised_child& child, const ending& how) {
+  const restart_limit& limit = intensity_.limit();
+  begin_stop(stop_cause::intensity,
+             fmt::format("more than {} restarts in {}, the last because {} ended: {}",
+                         limit.restarts, to_text(limit.period), child.spec.id, how.reason));
+}
+
+void supervision::restart_alone_or_with_group(supervised_child& child, monotonic_duration delay) {
   switch (spec_.strategy) {
   case restart_strategy::one_for_one:
     if (delay <= monotonic_duration::zero())
@@ -142,9 +175,15 @@ bool supervision::made_progress(const supervised_child& child, const ending& how
 
 /// Nothing of it exists, and it will not be started by itself again.
 void supervision::stay_ended(supervised_child& child) {
-  const bool forget = child.spec.restart == restart_type::temporary || child.number != 0;
+  if (child.is_second) return drop_successor(slot_of(child));
   child.on_trial = trial::no;
-  enter(child, forget ? child_state::removed : child_state::down);
+  // While a predecessor is there, so is the child.
+  enter(child, is_forgotten(child) && !child.second ? child_state::removed : child_state::down);
+}
+
+/// Once it has ended for good.
+bool supervision::is_forgotten(const supervised_child& child) {
+  return child.spec.restart == restart_type::temporary || child.number != 0;
 }
 
 void supervision::record_death(supervised_child& child, const ending& how, bool asked) {
@@ -156,7 +195,7 @@ void supervision::record_death(supervised_child& child, const ending& how, bool 
             .asked = asked};
   if (one.ending.pid == 0) one.ending.pid = child.pid;
   child.pid = one.ending.pid; // the reports about this end name it
-  child.deaths.add(one);
+  slot_of(child).deaths.add(one);
 }
 
 /// An end that nobody asked for and that no restart of its own follows.

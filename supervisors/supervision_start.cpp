@@ -19,16 +19,17 @@ void supervision::start_next() {
   while (!queue_.empty() && starting_ < most) {
     supervised_child* child = children_.find(queue_.front());
     queue_.pop_front();
+    if (child && child->second && child->second->state == child_state::waiting)
+      child = child->second.get();
     if (child) happen(*child, child_event::start);
   }
 }
 
-// A replacement that becomes ready before the old incarnation drains would begin here, too: as a
-// second incarnation beside the one in state up, with a state of its own in child_state.hpp.
 void supervision::start(supervised_child& child) {
   enter(child, child_state::starting);
-  ++child.incarnation;
+  child.incarnation = ++slot_of(child).started;
   child.pid = 0;
+  child.retires.reset();
   child.was_ready = false;
   child.started_at = now_;
   out_.emplace_back(supervising::start_child{child.key, child.incarnation});
@@ -36,6 +37,7 @@ void supervision::start(supervised_child& child) {
 }
 
 void supervision::come_up(supervised_child& child) {
+  if (child.is_second) return take_over(slot_of(child));
   enter(child, child_state::up);
   child.on_trial = trial::no;
   child.was_ready = true;
@@ -48,7 +50,8 @@ void supervision::come_up(supervised_child& child) {
 
 void supervision::time_out(supervised_child& child) {
   enter(child, child_state::timing_out);
-  out_.emplace_back(supervising::stop_child{child.key, supervising::stop_mode::kill});
+  out_.emplace_back(
+      supervising::stop_child{child.key, child.incarnation, supervising::stop_mode::kill});
 }
 
 /// The wait after a death is over.

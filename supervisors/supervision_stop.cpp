@@ -22,16 +22,19 @@ void supervision::on_stop() {
 void supervision::on_hurry(monotonic_duration limit) {
   const monotonic_time by = now_ + limit;
   stop_by_ = stop_by_ ? std::min(*stop_by_, by) : by;
-  if (state_ != supervisor_state::stopping) return on_stop();
   for (supervised_child& child : children_.all() | std::views::reverse)
-    if (child.state == child_state::stopping) happen(child, child_event::hurry);
+    for (supervised_child* each : {&child, child.second.get()})
+      if (each && each->state == child_state::stopping) happen(*each, child_event::hurry);
+  on_stop();
 }
 
 void supervision::on_kill() {
   stop_by_ = now_;
   drop_group();
-  for (supervised_child& child : children_.all() | std::views::reverse)
+  for (supervised_child& child : children_.all() | std::views::reverse) {
+    if (child.second) happen(*child.second, child_event::kill);
     happen(child, child_event::kill);
+  }
   if (state_ != supervisor_state::stopping) on_stop();
 }
 
@@ -44,8 +47,10 @@ void supervision::begin_stop(stop_cause cause, std::string reason) {
   drop_group();
   if (cause != stop_cause::asked)
     report({.supervisor = id_, .context = report_context::shutdown, .reason = cause_text_});
-  for (supervised_child& child : children_.all())
+  for (supervised_child& child : children_.all()) {
+    if (child.second) happen(*child.second, child_event::stop);   // nobody depends on it yet
     if (!is_alive(child.state)) happen(child, child_event::stop); // drops the wish to start it
+  }
   continue_stop();
 }
 
@@ -53,12 +58,18 @@ void supervision::begin_stop(stop_cause cause, std::string reason) {
 void supervision::continue_stop() {
   bool any = false;
   for (supervised_child& child : children_.all() | std::views::reverse) {
-    if (!is_alive(child.state)) continue;
+    if (!stop_all_of(child)) continue;
     any = true;
-    happen(child, child_event::stop);
     if (!spec_.parallel_start) return;
   }
   if (!any) finish_stop();
+}
+
+/// Asks what exists of it to stop, both incarnations if there are two. False: nothing does.
+bool supervision::stop_all_of(supervised_child& child) {
+  if (child.second) happen(*child.second, child_event::stop); // or it is dropped
+  if (is_alive(child.state)) happen(child, child_event::stop);
+  return is_alive(child.state) || child.second;
 }
 
 void supervision::finish_stop() {
@@ -82,8 +93,9 @@ void supervision::ask(supervised_child& child) {
   const shutdown_time shutdown = shutdown_of(child.spec);
   if (shutdown.is_brutal()) return tell_to_die(child);
   enter(child, child_state::stopping);
-  out_.emplace_back(supervising::stop_child{
-      child.key, stop_by_ ? supervising::stop_mode::hurry : supervising::stop_mode::shutdown});
+  out_.emplace_back(supervising::stop_child{child.key, child.incarnation,
+                                            stop_by_ ? supervising::stop_mode::hurry
+                                                     : supervising::stop_mode::shutdown});
   std::optional<monotonic_time> due = stop_by_;
   if (const auto limit = shutdown.limit())
     due = std::min(due.value_or(now_ + *limit), now_ + *limit);
@@ -91,13 +103,15 @@ void supervision::ask(supervised_child& child) {
 }
 
 void supervision::hasten(supervised_child& child) {
-  out_.emplace_back(supervising::stop_child{child.key, supervising::stop_mode::hurry});
+  out_.emplace_back(
+      supervising::stop_child{child.key, child.incarnation, supervising::stop_mode::hurry});
   if (child.timer == 0 || child.timer_due > *stop_by_) arm(child, *stop_by_);
 }
 
 void supervision::tell_to_die(supervised_child& child) {
   enter(child, child_state::killing);
-  out_.emplace_back(supervising::stop_child{child.key, supervising::stop_mode::kill});
+  out_.emplace_back(
+      supervising::stop_child{child.key, child.incarnation, supervising::stop_mode::kill});
 }
 
 /// auto_shutdown: a significant child ended by itself.

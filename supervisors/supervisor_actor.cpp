@@ -23,6 +23,7 @@ void write(logger& log, const supervisor_report& report) {
     return log.debug("{}", text);
   case report_context::recovered:
     return log.info("{}", text);
+  case report_context::retires:
   case report_context::child_terminated:
     return report.well ? log.info("{}", text) : log.warn("{}", text);
   case report_context::start_error:
@@ -85,7 +86,8 @@ supervisor_actor::supervisor_actor(caf::event_based_actor* self, supervisor_opti
 supervisor_actor::~supervisor_actor() {
   for (const supervised_child& each : core_.children()) {
     const kept_child& child = children_.at(each.key);
-    if (child.actor) tell_to_stop(child.actor, child.how->link, stop_how::kill);
+    for (const auto& [incarnation, actor] : child.living)
+      tell_to_stop(actor, child.how->link, stop_how::kill);
   }
   for (auto& [ticket, call] : open_calls_)
     call.promise.deliver(supervisor_answer{refused(call_error::shutting_down, options_.id)});
@@ -99,6 +101,7 @@ caf::behavior supervisor_actor::make_behavior() {
       [this](const child_ended& m) {
         if (const auto key = core_.children().key_of(m.id)) on_ended(*key, m.incarnation, m.ending);
       },
+      [this](const child_retires& m) { on_retires(m); },
       [this](const child_actor_gone& m) { on_gone(m); },
       [this](const wake_up& m) { on_wake_up(m); },
       [this](const describe&) { return on_describe(); },
@@ -132,9 +135,13 @@ void supervisor_actor::on_ready(const child_ready& said) {
     feed(supervising::child_ready{*key, said.incarnation, said.pid});
 }
 
+void supervisor_actor::on_retires(const child_retires& said) {
+  if (const auto key = core_.children().key_of(said.id))
+    feed(supervising::child_retires{*key, said.incarnation, said.how});
+}
+
 void supervisor_actor::on_ended(child_key key, std::uint64_t incarnation, ending how) {
-  kept_child& child = children_.at(key);
-  if (child.incarnation == incarnation) child.actor = nullptr;
+  children_.at(key).living.erase(incarnation);
   feed(supervising::child_ended{key, incarnation, std::move(how)});
 }
 
@@ -174,8 +181,6 @@ void supervisor_actor::set_alarm(monotonic_time now) {
 void supervisor_actor::act(const supervising::start_child& what) {
   kept_child& child = children_.at(what.child);
   const std::string& id = core_.children()[what.child].spec.id;
-  child.actor = nullptr;
-  child.incarnation = what.incarnation;
   caf::actor started;
   try {
     started = child.how->make({.system = &self_->system(),
@@ -195,7 +200,7 @@ void supervisor_actor::act(const supervising::start_child& what) {
               [key = what.child, incarnation = what.incarnation](std::string reason) {
                 return child_actor_gone{key, incarnation, std::move(reason)};
               });
-  child.actor = std::move(started);
+  child.living[what.incarnation] = std::move(started);
   if (child.how->link == child_link::exit)
     port::mail(self_, child_ready{id, what.incarnation}).send(caf::actor_cast<caf::actor>(self_));
 }
@@ -210,7 +215,8 @@ void supervisor_actor::fail_later(child_key key, std::uint64_t incarnation, std:
 
 void supervisor_actor::act(const supervising::stop_child& what) {
   const kept_child& child = children_.at(what.child);
-  if (child.actor) tell_to_stop(child.actor, child.how->link, word_for(what.how));
+  if (const auto actor = child.actor(what.incarnation))
+    tell_to_stop(actor, child.how->link, word_for(what.how));
 }
 
 void supervisor_actor::act(const supervising::arm_timer& what) {

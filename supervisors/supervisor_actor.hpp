@@ -6,6 +6,7 @@
 #include <coppice/supervisors/supervision.hpp>
 #include <coppice/supervisors/supervisor.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -37,13 +38,19 @@ public:
   caf::behavior make_behavior();
 
 private:
-  /// What the core does not know of a child.
+  /// What the core does not know of a child, and the actors of its incarnations: at most one, or
+  /// two while one takes over from the other.
   struct kept_child {
     std::shared_ptr<const child_maker> how{}; // dynamic children share one
     unsigned number = 0;
     std::vector<std::string> args{};
-    caf::actor actor{}; // empty when nothing of it exists
-    std::uint64_t incarnation = 0;
+    std::map<std::uint64_t, caf::actor> living{}; // by incarnation
+
+    /// Empty if there is none.
+    [[nodiscard]] caf::actor actor(std::uint64_t incarnation) const {
+      const auto found = living.find(incarnation);
+      return found == living.end() ? caf::actor{} : found->second;
+    }
   };
   /// A call that has not been answered.
   struct open_call {
@@ -57,6 +64,7 @@ private:
   void feed(const supervising::event& what, monotonic_time now);
   void on_stop(stop_how how);
   void on_ready(const child_ready& said);
+  void on_retires(const child_retires& said);
   void on_ended(child_key key, std::uint64_t incarnation, ending how);
   void on_gone(const child_actor_gone& gone);
   void on_wake_up(const wake_up& wake);

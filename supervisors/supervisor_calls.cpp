@@ -17,7 +17,9 @@ caf::response_promise supervisor_actor::on_call(supervisor_call& call) {
     const auto key = core_.children().key_of(id);
     if (!key || core_.children()[*key].spec.type != child_type::supervisor) {
       promise.deliver(no(call_error::not_found, options_.id + " has no supervisor " + id));
-    } else if (const caf::actor& below = children_.at(*key).actor; !below) {
+    } else if (const caf::actor below =
+                   children_.at(*key).actor(core_.children()[*key].incarnation);
+               !below) {
       promise.deliver(no(call_error::shutting_down, id + " does not run"));
     } else {
       call.path.erase(call.path.begin());

@@ -52,7 +52,7 @@ caf::response_promise supervisor_actor::on_describe() {
   for (const supervised_child& child : core_.children()) {
     const std::size_t place = tree->root.children.size();
     tree->root.children.push_back(describe_child(child));
-    const caf::actor& actor = children_.at(child.key).actor;
+    const caf::actor actor = children_.at(child.key).actor(child.incarnation);
     if (child.spec.type != child_type::supervisor || !actor) continue;
     ++tree->missing;
     port::mail(self_, describe{})

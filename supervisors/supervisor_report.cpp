@@ -23,6 +23,8 @@ std::string what_happened(const supervisor_report& report) {
            after;
   case report_context::shutdown_error:
     return "did not stop well: " + report.reason;
+  case report_context::retires:
+    return "is replaced because of " + report.reason + after;
   case report_context::degraded:
     return "degraded because of " + report.reason + after;
   case report_context::recovered:
@@ -45,6 +47,8 @@ std::string_view to_string(report_context context) noexcept {
     return "start_error";
   case report_context::shutdown_error:
     return "shutdown_error";
+  case report_context::retires:
+    return "retires";
   case report_context::degraded:
     return "degraded";
   case report_context::recovered:

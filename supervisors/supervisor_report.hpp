@@ -17,6 +17,7 @@ enum class report_context {
   child_terminated, ///< a child ended and nobody had asked it to
   start_error,      ///< a child ended, or was killed, before it was ready
   shutdown_error,   ///< a child did not stop in time, or not in good order
+  retires,          ///< a child is to be replaced although nothing has killed it
   degraded,         ///< a slot keeps dying without progress and is tried only now and then
   recovered,        ///< a degraded slot is in good health again
   shutdown, ///< the supervisor ends by its own decision: intensity, boot failure, significant

@@ -76,6 +76,11 @@ std::string script::play(const supervising::event& what) {
       if (known == key) return id;
     return "unknown";
   };
+  const auto second = [this](const supervising::stop_child& a) -> std::string {
+    const supervised_child* child = core_->children().find(a.child);
+    const bool own = !child || child->incarnation == a.incarnation;
+    return own ? "" : "#" + std::to_string(a.incarnation);
+  };
   const supervising::actions answer = core_->decide(what, now_);
   learn_ids();
   for (const supervising::action& each : answer) {
@@ -85,7 +90,7 @@ std::string script::play(const supervising::event& what) {
           if constexpr (std::is_same_v<type, supervising::start_child>)
             join(said, "start " + name(a.child) + "#" + std::to_string(a.incarnation));
           else if constexpr (std::is_same_v<type, supervising::stop_child>)
-            join(said, std::string{verb(a.how)} + name(a.child));
+            join(said, std::string{verb(a.how)} + name(a.child) + second(a));
           else if constexpr (std::is_same_v<type, supervising::arm_timer>)
             timers_.set(a.token, a.due);
           else if constexpr (std::is_same_v<type, supervising::note>)

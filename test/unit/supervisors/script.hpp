@@ -5,6 +5,7 @@
 //   "start a#1"  "stop a"  "hurry a"  "kill a"  "up"  "stopped"  "give_up"  "failed_start a: why"
 //   "1: ok"  "2: running"  the answer to the first call, and to the second
 //
+// "stop a#1" is the second incarnation's, while one takes over from another.
 // Timers are kept here and fire when time passes. Reports are kept as lines.
 
 #include <coppice/supervisors/deadlines.hpp>
@@ -14,6 +15,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +63,15 @@ public:
   std::string ask(calls::request what) {
     return play(supervising::call{++last_ticket_, std::move(what)});
   }
+  std::string ready(std::string_view id, std::uint64_t incarnation) {
+    return play(supervising::child_ready{key(id), incarnation, 70});
+  }
+  std::string ends(std::string_view id, std::uint64_t incarnation, ending how) {
+    return play(supervising::child_ended{key(id), incarnation, std::move(how)});
+  }
+  std::string retires(std::string_view id, ending how) {
+    return play(supervising::child_retires{key(id), incarnation(id), std::move(how)});
+  }
   std::string stop() { return play(supervising::stop_requested{}); }
   std::string hurry(monotonic_duration limit) { return play(supervising::hurry{limit}); }
   std::string kill() { return play(supervising::kill{}); }
@@ -75,6 +86,11 @@ public:
   [[nodiscard]] const supervised_child& child(std::string_view id) const;
   /// Also of a child that has been removed.
   [[nodiscard]] child_state state(std::string_view id) const;
+  /// Of the second incarnation, if there is one.
+  [[nodiscard]] std::optional<child_state> second(std::string_view id) const {
+    const auto& other = child(id).second;
+    return other ? std::optional{other->state} : std::nullopt;
+  }
   [[nodiscard]] std::uint64_t incarnation(std::string_view id) const {
     return child(id).incarnation;
   }

@@ -1,7 +1,7 @@
 #pragma once
-// A supervisor among children that start, die, hang and refuse to stop at random, in virtual time.
-// After each step the invariants of supervision are checked; a breach throws with what was broken.
-// The same seed gives the same run.
+// A supervisor among children that start, die, hang, retire and refuse to stop at random, in
+// virtual time. After each step the invariants of supervision are checked; a breach throws with
+// what was broken. The same seed gives the same run.
 
 #include <coppice/supervisors/deadlines.hpp>
 #include <coppice/supervisors/supervision.hpp>
@@ -32,9 +32,11 @@ struct habits {
   double never_ready = 0; ///< hangs in its start
   double dies_in_start = 0;
   double ends_well = 0.1;
-  double useful = 0.5;      ///< of the deaths: after progress
-  double ignores_stop = 0;  ///< has to be killed
-  double says_it_twice = 0; ///< a stale or doubled message follows each end
+  double useful = 0.5;         ///< of the deaths: after progress
+  double ignores_stop = 0;     ///< has to be killed
+  double retires = 0;          ///< wants to be replaced some time in its life
+  double retires_failed = 0.3; ///< of those: because it has failed
+  double says_it_twice = 0;    ///< a stale or doubled message follows each end
 };
 
 class simulation {
@@ -52,6 +54,8 @@ public:
 
   [[nodiscard]] const supervision& core() const { return core_; }
   [[nodiscard]] std::uint64_t faults() const { return faults_; }
+  /// How often there were two incarnations of a child.
+  [[nodiscard]] std::uint64_t replacements() const { return replacements_; }
   /// Of all slots, over the whole time so far.
   [[nodiscard]] double share_up() const;
   /// The final word, if it has been said: "stopped", "failed_start", "give_up".
@@ -60,18 +64,23 @@ public:
 private:
   /// What really exists of a child, beside what the core thinks.
   struct process {
-    bool alive = false;
     bool ready = false;
     bool asked = false;
     bool killed = false;
-    std::uint64_t incarnation = 0;
     std::uint64_t plan = 0; // events of another plan have been overtaken
     bool stubborn = false;
     bool progress = false;
   };
+  struct slot {
+    std::uint64_t last = 0;                    // the latest incarnation's number
+    std::uint64_t ready = 0;                   // the latest one that was ready
+    std::uint64_t retired = 0;                 // the latest one that wanted to be replaced
+    std::map<std::uint64_t, process> living{}; // by incarnation
+  };
   struct happening {
     supervising::event what;
     child_key child = 0;
+    std::uint64_t incarnation = 0;
     std::uint64_t plan = 0; // 0: happens whatever else does
   };
 
@@ -81,7 +90,7 @@ private:
   void act(const supervising::arm_timer& what);
   void act(const supervising::note& what);
   void act(const supervising::report_up&);
-  void act(const supervising::adopt_child& what) { processes_[what.child] = {}; }
+  void act(const supervising::adopt_child& what) { slots_[what.child] = {}; }
   void act(const supervising::forget_child& what);
   void act(const supervising::reply& what);
   void act(const supervising::stopped&) { say("stopped"); }
@@ -89,7 +98,9 @@ private:
   void act(const supervising::give_up&) { say("give_up"); }
 
   void happen(const happening& what);
-  void plan_end(child_key key, monotonic_duration after, ending how);
+  void plan_end(child_key key, std::uint64_t incarnation, monotonic_duration after, ending how);
+  [[nodiscard]] process* find(child_key key, std::uint64_t incarnation);
+  void check_one(const supervised_child& child) const;
   [[nodiscard]] static supervision core_of(supervisor_spec spec, std::vector<child_spec> children,
                                            std::uint64_t seed,
                                            const std::optional<child_template>& dynamic);
@@ -110,11 +121,12 @@ private:
   random_source random_;
   deadlines timers_;
   std::multimap<monotonic_time, happening> future_;
-  std::map<child_key, process> processes_;
+  std::map<child_key, slot> slots_;
   monotonic_time begin_{1h};
   monotonic_time now_{1h};
   std::uint64_t plans_ = 0;
   std::uint64_t faults_ = 0;
+  std::uint64_t replacements_ = 0;
   std::deque<monotonic_time> restarts_; // that were granted, within the intensity's period
   std::uint64_t last_ticket_ = 0;
   std::set<std::uint64_t> unanswered_;

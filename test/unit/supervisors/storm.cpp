@@ -36,6 +36,7 @@ public:
                .ends_well = share(0.5),
                .useful = share(1),
                .ignores_stop = share(0.3),
+               .retires = one_in(2) ? share(0.5) : 0,
                .says_it_twice = share(0.5)};
     length_ = std::chrono::milliseconds{std::min(1'000 * (1 + below(1800)), plan.length_ms)};
     how_it_ends_ = below(4);
