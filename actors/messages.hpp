@@ -90,7 +90,9 @@ struct link_told {            ///< the link -> worker_proxy
 };
 struct sweep_taken {};  ///< worker_proxy -> itself: look at what was taken, close our copies
 struct refusal_over {}; ///< worker_proxy -> itself: a worker that refused may be asked again
-struct exit_overdue {}; ///< worker_proxy -> itself: the channel is closed, the process still there
+struct exit_overdue {}; ///< worker_proxy -> itself: the channel is closed, or SIGABRT was sent, and
+                        ///< the process is still there
+struct health_look_due {}; ///< worker_proxy -> itself: read the heartbeat
 
 } // namespace coppice
 
@@ -117,4 +119,5 @@ COPPICE_MESSAGE(cluster, coppice::sweep_taken)
 COPPICE_MESSAGE(cluster, coppice::refusal_over)
 COPPICE_MESSAGE(cluster, coppice::exit_overdue)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::parking_over)
+COPPICE_MESSAGE(cluster, coppice::health_look_due)
 COPPICE_MESSAGES_END(cluster)

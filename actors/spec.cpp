@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <coppice/actors/spec.hpp>
 #include <coppice/actors/tree.hpp>
+#include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/net/endpoint.hpp>
 #include <coppice/supervisors/validate.hpp>
 #include <csignal>
+#include <fmt/format.h>
 #include <set>
 #include <thread>
 
@@ -118,6 +120,7 @@ private:
         add(spec.name, "listen", text, "is another pool's already");
     }
     settings(spec.name, spec.settings);
+    health(spec);
     if (spec.significant && spec.what == group_spec::kind::pool)
       add(spec.name, "significant", "true", "a pool does not end by itself");
     if (spec.what == group_spec::kind::agent) {
@@ -138,6 +141,27 @@ private:
       add(child, std::move(error.field), std::move(error.value), std::move(error.why));
     if (const auto found = with_user(its); !found)
       add(child, "user", its.user, found.error().reason);
+  }
+
+  void health(const group_spec& spec) {
+    const auto time = [&](const char* field, std::optional<std::chrono::milliseconds> value,
+                          std::chrono::milliseconds least) {
+      if (!value) return;
+      if (*value < least)
+        add(spec.name, field, to_text(*value), "is below the least, " + to_text(least));
+      if (*value > limits::longest_duration)
+        add(spec.name, field, to_text(*value), "is longer than a year");
+    };
+    const auto count = [&](const char* field, std::optional<std::uint64_t> value) {
+      if (value == 0u) add(spec.name, field, "0", "a worker would be replaced at once");
+    };
+    const auto& health = spec.health;
+    time("hang_timeout", health.hang_timeout, limits::hang_timeout_least);
+    time("max_lifetime", health.max_lifetime, limits::health_look);
+    count("max_memory", health.max_memory);
+    count("max_requests", health.max_requests);
+    if (!(health.jitter >= 0 && health.jitter <= 1))
+      add(spec.name, "health_jitter", fmt::format("{}", health.jitter), "must be in [0, 1]");
   }
 
   void name(const std::string& text) {

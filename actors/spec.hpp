@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <coppice/actors/actor_spec.hpp>
+#include <coppice/actors/health.hpp>
+#include <coppice/actors/health_builder.hpp>
 #include <coppice/actors/program_spec.hpp>
 #include <coppice/actors/settings_builder.hpp>
 #include <coppice/actors/supervisor_calls.hpp>
@@ -78,6 +80,8 @@ struct group_spec {
   bool significant = false;
   /// What its processes are set up with before the body runs.
   process_settings settings{};
+  /// When a worker counts as hung, and when it is replaced.
+  health_limits health{};
 };
 
 class child;
@@ -125,8 +129,9 @@ private:
 // A body is a function of worker&, or a coroutine function of it (see make_worker_body).
 
 /// A pool of workers: `pool("web", body).instances(4).listen("tcp://0.0.0.0:8080")`. See group_spec
-/// for what each setting means and its default, and settings_builder for those of its processes.
-class pool : public settings_builder<pool> {
+/// for what each setting means and its default, and settings_builder and health_builder for those
+/// of its processes.
+class pool : public settings_builder<pool>, public health_builder<pool> {
 public:
   template <class Body>
   pool(std::string name, Body body) {
@@ -149,7 +154,10 @@ public:
   pool& on_exceeded(exceeded_policy policy) { return spec_.on_exceeded = policy, *this; }
   pool& max_children(unsigned most) { return spec_.max_children = most, *this; }
 
+  pool& max_requests(std::uint64_t n) { return spec_.health.max_requests = n, *this; }
+
   [[nodiscard]] process_settings& settings() { return spec_.settings; }
+  [[nodiscard]] health_limits& health() { return spec_.health; }
 
   operator child() const { return {spec_}; }
 
@@ -160,7 +168,7 @@ private:
 /// One process for background work that must exist once. It is ready before what comes after it in
 /// the spec starts. Under one_for_all and rest_for_one its deaths count for the supervisor it
 /// belongs to, and it has no intensity of its own.
-class agent : public settings_builder<agent> {
+class agent : public settings_builder<agent>, public health_builder<agent> {
 public:
   template <class Body>
   agent(std::string name, Body body) {
@@ -178,6 +186,7 @@ public:
   agent& significant(bool is = true) { return spec_.significant = is, *this; }
 
   [[nodiscard]] process_settings& settings() { return spec_.settings; }
+  [[nodiscard]] health_limits& health() { return spec_.health; }
 
   operator child() const { return {spec_}; }
 
@@ -188,7 +197,7 @@ private:
 /// Worker processes that are added at run time, each by a start_child call (supervisor_calls.hpp):
 /// `dynamic("jobs", body).restart(temporary).max_children(16)`. OTP's simple_one_for_one. Those
 /// that have ended for good are forgotten.
-class dynamic : public settings_builder<dynamic> {
+class dynamic : public settings_builder<dynamic>, public health_builder<dynamic> {
 public:
   template <class Body>
   dynamic(std::string name, Body body) {
@@ -209,6 +218,7 @@ public:
   dynamic& significant(bool is = true) { return spec_.significant = is, *this; }
 
   [[nodiscard]] process_settings& settings() { return spec_.settings; }
+  [[nodiscard]] health_limits& health() { return spec_.health; }
 
   operator child() const { return {spec_}; }
 

@@ -49,6 +49,11 @@ program_options options_of(const program_spec& spec) {
   return options;
 }
 
+/// In [0, 1), the same for the same seed.
+double draw(std::uint64_t seed) {
+  return static_cast<double>(random_source{seed}() >> 11) * 0x1p-53;
+}
+
 class tree_maker {
 public:
   tree_maker(const service_spec& spec, group_grounds& groups, const tree_ground& ground)
@@ -162,7 +167,8 @@ private:
     return {worker_of(group, group.name),
             [ground = ground_, name = group.name, setup = setup_of(group.settings), slots, level,
              next_id = next_id_, roster = groups_.at(group.name).roster,
-             patience = patience_of(group)](const start_context& context) {
+             patience = patience_of(group), health = group.health,
+             seed = next_seed()](const start_context& context) {
               const unsigned slot = std::max(context.number, 1u);
               slot_identity& own = (*slots)[slot];
               if (own.worker_id == 0) own.worker_id = (*next_id)++;
@@ -185,7 +191,9 @@ private:
                                      patience,
                                      deliver_through<link_told>(*ground.actors),
                                      ground.log,
-                                     ground.reports});
+                                     ground.reports,
+                                     health,
+                                     draw(seed + (own.worker_id << 32) + own.incarnation)});
             },
             child_link::messages};
   }
@@ -242,6 +250,8 @@ child_spec worker_of(const group_spec& group, const std::string& name) {
       .shutdown = group.shutdown.value_or(shutdown_time{group.endpoints.empty() ? 5s : 25s}),
       .significant = group.significant,
       .backoff = group.backoff,
+      // What must exist once must not exist twice, not even for a moment.
+      .replacement = group.what == group_spec::kind::agent ? stop_first : start_first,
       .ready_timeout = group.ready_timeout,
   };
 }

@@ -54,10 +54,14 @@ void worker_proxy::take_returns() {
 std::vector<accepted_socket> worker_proxy::recover_all() {
   const auto level = std::min(parts_.level, last_.movable);
   const std::uint32_t running = parts_.link->running_lease();
-  // A death that was asked for is nobody's fault.
+  // A death that was asked for is nobody's fault; a hang is that of whoever was running, however
+  // it had to be ended.
   const bool killed = status_ && status_->how == os::exit_status::kind::signaled &&
                       status_->code_or_signal == SIGKILL;
-  const auto whose = asked_to_end_ ? blame::none : killed ? blame::kill : blame::crash;
+  const auto whose = hung_           ? blame::crash
+                     : asked_to_end_ ? blame::none
+                     : killed        ? blame::kill
+                                     : blame::crash;
   std::vector<accepted_socket> left;
   for (auto& c : held_.take_all()) {
     const bool blamed = c.lease == running;

@@ -31,13 +31,14 @@ enum class worker_event {
   process_exited, ///< the process is reaped: this is the death, whatever the channel says
   start_failed,   ///< there never was a process
   forgotten,      ///< the dispatcher has taken back what was left and will send nothing more
-  deadline,       ///< the grace after channel_closed is over
+  hung,           ///< its main loop stands still
+  deadline,       ///< the grace after channel_closed, or after SIGABRT, is over
 };
 inline constexpr std::array worker_events{
     worker_event::ready,          worker_event::drain,          worker_event::terminate,
     worker_event::kill,           worker_event::channel_closed, worker_event::channel_broken,
     worker_event::process_exited, worker_event::start_failed,   worker_event::forgotten,
-    worker_event::deadline};
+    worker_event::hung,           worker_event::deadline};
 
 /// What worker_proxy does on the way into the next phase.
 enum class worker_action {
@@ -46,6 +47,7 @@ enum class worker_action {
   ask_drain,  ///< take it from the dispatcher, send the drain frame
   signal_end, ///< SIGTERM
   kill,       ///< SIGKILL
+  abort,      ///< SIGABRT, for a core that shows where it hangs, and a moment to die of it
   await_exit, ///< give an exiting process a moment to be reaped, then kill
   hand_on,    ///< read the channels to their end, report the death, give back what was not taken
   finish,     ///< end the actor
@@ -57,22 +59,26 @@ struct worker_step {
   friend constexpr bool operator==(const worker_step&, const worker_step&) = default;
 };
 
-/// Every (phase, event) pair has an answer.
+/// Every (phase, event) pair has an answer; "next: action" here, and what is not here is ignored.
 ///
-/// |          | ready    | drain      | terminate | kill | closed     | broken | exited  |
-/// start_failed | forgotten | deadline |
-/// |----------|----------|------------|-----------|------|------------|--------|---------|--------------|-----------|----------|
-/// | starting | ready    | stopping   | stopping  | stop | stopping   | stop   | flush   | flush |
-/// -         | -        | | ready    | -        | draining   | stopping  | stop | stopping   | stop
-/// | flush   | -            | -         | -        | | draining | -        | -          | stopping
-/// | stop | stopping   | stop   | flush   | -            | -         | -        | | stopping | - |
-/// -          | TERM      | KILL | -          | KILL   | flush   | flush        | -         | KILL
-/// | | flushing | -        | -          | -         | -    | -          | -      | -       | - |
-/// exited    | -        | | exited   | -        | -          | -         | -    | -          | - |
-/// -       | -            | -         | -        |
+///                | starting         | ready            | draining         | stopping       |
+///                flushing
+/// ---------------+------------------+------------------+------------------+----------------+---------
+/// ready          | ready: announce  |                  |                  |                |
+/// drain          | stopping: TERM   | draining: ask    |                  |                |
+/// terminate      | stopping: TERM   | stopping: TERM   | stopping: TERM   | TERM           |
+/// kill           | stopping: KILL   | stopping: KILL   | stopping: KILL   | KILL           |
+/// channel_closed | stopping: await  | stopping: await  | stopping: await  |                |
+/// channel_broken | stopping: KILL   | stopping: KILL   | stopping: KILL   | KILL           |
+/// process_exited | flushing: hand_on| flushing: hand_on| flushing: hand_on| flushing: hand_on |
+/// start_failed   | flushing: hand_on|                  |                  | flushing: hand_on |
+/// hung           |                  | stopping: ABRT   | stopping: ABRT   |                |
+/// deadline       |                  |                  |                  | KILL           |
+/// forgotten      |                  |                  |                  |                |
+/// exited: finish
 ///
 /// A worker that is not ready yet gets SIGTERM instead of a drain frame: it may be deep in its
-/// set-up code, and has nothing to finish.
+/// set-up code, and has nothing to finish. Nor can it hang: a start has its time-out.
 [[nodiscard]] constexpr worker_step step(worker_phase phase, worker_event event) noexcept {
   using enum worker_phase;
   using action = worker_action;
@@ -99,6 +105,8 @@ struct worker_step {
       return {flushing, action::hand_on};
     case worker_event::start_failed:
       return phase == starting ? worker_step{flushing, action::hand_on} : ignore;
+    case worker_event::hung:
+      return phase == starting ? ignore : worker_step{stopping, action::abort};
     case worker_event::forgotten:
     case worker_event::deadline:
       return ignore;
@@ -118,6 +126,7 @@ struct worker_step {
     case worker_event::ready:
     case worker_event::drain:
     case worker_event::channel_closed:
+    case worker_event::hung:
     case worker_event::forgotten:
       return ignore;
     }

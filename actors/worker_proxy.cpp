@@ -35,6 +35,7 @@ caf::behavior worker_proxy::make_behavior() {
       },
       [this](const sweep_taken&) { sweep(); },
       [this](const exit_overdue&) { handle(worker_event::deadline); },
+      [this](const health_look_due&) { look_at_health(); },
       [this](const worker_forgotten&) { handle(worker_event::forgotten); },
       [this](const introduce_yourself&) {
         offer_credit();
@@ -82,6 +83,13 @@ void worker_proxy::act(worker_action action) {
   case worker_action::kill:
     tell_dispatcher(worker_leaving{parts_.key});
     return parts_.link->signal(SIGKILL);
+  case worker_action::abort:
+    tell_dispatcher(worker_leaving{parts_.key});
+    parts_.link->signal(SIGABRT);
+    parts_.link->signal(SIGCONT); // a stopped process would not hear the other one (signal(7))
+    return port::mail(self_, exit_overdue{})
+        .delay(limits::abort_grace)
+        .send(caf::actor_cast<caf::actor>(self_));
   case worker_action::await_exit:
     tell_dispatcher(worker_leaving{parts_.key});
     return port::mail(self_, exit_overdue{})
@@ -138,6 +146,10 @@ void worker_proxy::on_said(const wire::control_message& message) {
                    look_at_ledger();
                  },
                  [this](const wire::failed& m) { reason_ = m.reason; },
+                 [this](const wire::retire& m) {
+                   if (m.failed) reason_ = m.reason;
+                   retire(m.failed ? ending::abnormal : ending::well, m.reason);
+                 },
                  [](const wire::bye&) {}, // its exit follows, and says how it ended
                  [this](const auto& m) {  // a well-formed packet that only we or a zygote may send
                    refuse(
@@ -241,10 +253,55 @@ void worker_proxy::sweep() {
   look_at_ledger();
 }
 
+// ---- health
+
+/// On whole seconds, like the workers' own beats: all proxies in one wake-up, and the machine is
+/// awake then.
+void worker_proxy::plan_look() {
+  const auto now = self_->clock().now().time_since_epoch();
+  constexpr auto period = std::chrono::duration_cast<monotonic_duration>(limits::health_look);
+  port::mail(self_, health_look_due{})
+      .at(monotonic_time{(now / period + 1) * period})
+      .send(caf::actor_cast<caf::actor>(self_));
+}
+
+void worker_proxy::look_at_health() {
+  if (phase_ != worker_phase::ready && phase_ != worker_phase::draining) return;
+  last_ = parts_.link->progress();
+  const auto verdict = watch_->look({last_.health.beats, last_.health.rss_bytes, last_.served},
+                                    self_->clock().now());
+  switch (verdict.what) {
+  case health_verdict::hung:
+    hung_ = true;
+    if (reason_.empty()) reason_ = verdict.reason;
+    return handle(worker_event::hung);
+  case health_verdict::exhausted:
+    retire(ending::well, verdict.reason);
+    return plan_look();
+  case health_verdict::well:
+    return plan_look();
+  }
+}
+
+void worker_proxy::retire(ending::kind how, std::string why) {
+  if (phase_ != worker_phase::ready) return; // one that drains ends anyhow
+  last_ = parts_.link->progress();
+  port::mail(self_,
+             child_retires{
+                 parts_.name,
+                 parts_.supervised_as,
+                 {.how = how, .reason = std::move(why), .progress = last_.served > 0, .pid = pid_}})
+      .send(parts_.supervisor);
+}
+
 // ---- beginning and end
 
 void worker_proxy::announce() {
   was_ready_ = true;
+  if (parts_.health.any()) {
+    watch_.emplace(parts_.health, parts_.draw, self_->clock().now());
+    plan_look();
+  }
   port::mail(self_, child_ready{parts_.name, parts_.supervised_as, pid_}).send(parts_.supervisor);
   offer_credit();
 }

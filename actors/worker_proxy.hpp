@@ -5,6 +5,7 @@
 // one worker_event, and worker_phase.hpp says what that means in each phase.
 
 #include <chrono>
+#include <coppice/actors/health.hpp>
 #include <coppice/actors/held_leases.hpp>
 #include <coppice/actors/messages.hpp>
 #include <coppice/actors/pool_roster.hpp>
@@ -32,6 +33,8 @@ struct worker_proxy_parts {
   deliver_to<link_told> deliver;
   logger* log = nullptr;
   crash_report_store* reports = nullptr; ///< null: they are not kept
+  health_limits health{};
+  double draw = 0; ///< of this incarnation, for the jitter of its limits; in [0, 1)
 };
 
 class worker_proxy {
@@ -49,6 +52,10 @@ private:
   /// It broke the protocol: nothing it says counts any more.
   void refuse(std::string why);
   void on_handoff(std::vector<accepted_socket> connections);
+
+  void plan_look();
+  void look_at_health();
+  void retire(ending::kind how, std::string why);
 
   void announce();
   void offer_credit();
@@ -87,7 +94,9 @@ private:
   bool sweep_planned_ = false;
   bool resting_ = false; ///< it refused a connection, and is asked again after limits::refusal_rest
   bool was_ready_ = false;
-  bool asked_to_end_ = false; ///< the supervisor asked: any end is a good one then
+  bool asked_to_end_ = false;         ///< the supervisor asked: any end is a good one then
+  std::optional<health_watch> watch_; ///< once it is ready, if anything is to be watched
+  bool hung_ = false;                 ///< and was killed for it
   pid_t pid_ = 0;
   link_progress last_;
   std::optional<os::exit_status> status_;

@@ -40,9 +40,8 @@ struct options {
   /// Bytes that may wait to be written to one connection before no further request is taken from it
   /// and a stream counts as full.
   std::size_t max_unsent = limits::http_unsent;
-  /// Whether an exception that escapes a handler ends the worker, once the client has its 500: it
-  /// counts as an abnormal end, and a fresh worker takes over. If not, it is logged and the worker
-  /// serves on.
+  /// Whether an exception that escapes a handler has the worker replaced, once the client has its
+  /// 500 (worker::retire_after_failure): it counts as an abnormal end. If not, it is only logged.
   bool fail_on_exception = true;
   /// Whether a request may be run again in another worker if this one dies over it. Asked before
   /// the handler is called; empty: if its method is idempotent (RFC 9110, 9.2.2).

@@ -73,7 +73,7 @@ void serve(worker& self, handler how, options choices) {
       .log = self.log(),
       .later = [&loop =
                     self.context()](std::function<void()> f) { asio::post(loop, std::move(f)); },
-      .fail = [&self](std::string why) { self.fail(std::move(why)); },
+      .fail = [&self](std::string why) { self.retire_after_failure(std::move(why)); },
   });
   self.on_connection(
       [shared = std::move(shared)](leased_connection& connection) {

@@ -12,7 +12,7 @@
 // go on side by side. The handler is kept as long as the worker. Thread-safety: loop thread only.
 //
 // An exception that escapes the handler answers 500 and, unless options::fail_on_exception is off,
-// ends the worker with its text as the reason.
+// has the worker replaced, with its text as the reason.
 
 #include <asio/awaitable.hpp>
 #include <concepts>

@@ -21,7 +21,7 @@ struct service {
   logger& log;
   /// Calls later, through the loop.
   std::function<void(std::function<void()>)> later;
-  /// Ends the worker, abnormally, with this reason.
+  /// Has the worker replaced after a failure, with this reason.
   std::function<void(std::string)> fail;
   /// Seconds since 1970, for Date.
   std::time_t (*now)() = [] { return std::time(nullptr); };

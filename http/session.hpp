@@ -49,7 +49,7 @@ private:
     handling,  ///< an asynchronous handler has the request
     streaming, ///< an answer is written piece by piece
     full,    ///< answered, but so much waits for the client that its next request has to wait, too
-    failing, ///< a handler threw: the worker ends once the client has its 500
+    failing, ///< a handler threw: the worker is told once the client has its 500
     closing, ///< the last answer is handed over, or there will be none
   };
 

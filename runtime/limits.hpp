@@ -158,6 +158,17 @@ inline constexpr auto reap_again = 10ms;
 inline constexpr auto orphan_grace = 800ms;
 /// Heartbeats come this far apart.
 inline constexpr auto heartbeat = 1s;
+/// How often the primary looks at its workers' heartbeats: one wake-up for all of them.
+inline constexpr auto health_look = 1s;
+/// A look that comes so long after the one before it concludes nothing: the primary was stopped.
+inline constexpr auto health_look_late = 1500ms;
+/// Longer without a heartbeat, and a worker counts as hung, unless its pool says otherwise.
+inline constexpr auto hang_timeout = 30s;
+/// The least that a pool may say: a heart that beats once a second must be able to miss a beat, and
+/// the primary a look.
+inline constexpr auto hang_timeout_least = 3s;
+/// How long a hung worker may take to die of SIGABRT, and to leave a core, before SIGKILL.
+inline constexpr auto abort_grace = 5s;
 /// How long a worker that closed its channel in good order may take to exit before it is killed.
 inline constexpr auto exit_grace = 2s;
 /// How long a second signal to stop leaves for the drain.
@@ -207,6 +218,9 @@ inline constexpr std::size_t run_output = 1024 * 1024;
 inline constexpr auto run_grace = 5s;
 
 static_assert(orphan_sweep > zygote_answer);
+static_assert(heartbeat <= health_look && health_look < health_look_late);
+static_assert(health_look + health_look_late < hang_timeout_least);
+static_assert(hang_timeout_least <= hang_timeout);
 
 // ---- http
 // ----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@
 #include <caf/actor.hpp>
 #include <caf/actor_addr.hpp>
 #include <caf/actor_cast.hpp>
+#include <caf/actor_clock.hpp>
 #include <caf/actor_ostream.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/behavior.hpp>
@@ -25,6 +26,7 @@
 #include <caf/error.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/exit_reason.hpp>
+#include <caf/mailbox_element.hpp>
 #include <caf/sec.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -57,10 +59,20 @@ public:
     delay_ = time;
     return std::move(*this);
   }
+  /// Send at this moment of the actors' clock: messages for one moment come in one wake-up.
+  [[nodiscard]] mailer at(caf::actor_clock::time_point when) && {
+    when_ = when;
+    return std::move(*this);
+  }
   /// Nothing happens if `to` is empty or has ended.
   void send(const caf::actor& to) && {
     if (!to) return;
-    if (delay_.count() > 0)
+    if (when_)
+      self_->clock().schedule_message(*when_, caf::actor_cast<caf::strong_actor_ptr>(to),
+                                      caf::make_mailbox_element(self_->ctrl(),
+                                                                caf::make_message_id(), {},
+                                                                std::move(message_)));
+    else if (delay_.count() > 0)
       self_->delayed_send(to, delay_, std::move(message_));
     else
       self_->send(to, std::move(message_));
@@ -80,6 +92,7 @@ private:
   Self* self_;
   Message message_;
   caf::timespan delay_{0};
+  std::optional<caf::actor_clock::time_point> when_;
 };
 
 template <class Self, class Message>

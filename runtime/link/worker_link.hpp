@@ -115,7 +115,8 @@ public:
     return {};
   }
 
-  /// SIGTERM or SIGKILL; before the process exists it is remembered and sent at its birth.
+  /// Any signal. SIGTERM or SIGKILL before the process exists: it is remembered and sent at its
+  /// birth.
   virtual void signal(int number) = 0;
 
   /// The ledger as it is now. Cheap: one pread.

@@ -20,6 +20,7 @@ enum class tag : std::uint32_t {
   handed_back = 4,
   failed = 5,
   bye = 6,
+  retire = 7,
   connections = 32,
   drain = 33,
   spawn = 64,
@@ -243,6 +244,8 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
     return in.done(failed{in.text("reason")});
   case tag::bye:
     return in.done(bye{});
+  case tag::retire:
+    return in.done(retire{in.text("reason"), in.number("failed", 1) != 0});
   case tag::connections:
     return in.done(connections{in.offers("items")});
   case tag::drain:
@@ -296,7 +299,7 @@ result<control_message> decode_control(std::span<const std::byte> packet) {
 
 std::string_view name_of(const control_message& message) noexcept {
   static constexpr std::string_view names[] = {
-      "unknown",     "hello", "ready", "room",  "handed_back",  "failed",  "bye",
+      "unknown",     "hello", "ready", "room",  "handed_back",  "failed",  "bye",         "retire",
       "connections", "drain", "spawn", "spare", "zygote_hello", "spawned", "spawn_failed"};
   static_assert(std::size(names) == std::variant_size_v<control_message>);
   return names[message.index()];
@@ -331,6 +334,9 @@ std::span<const std::byte> encode_control(const failed& m, buffer& out) {
 }
 std::span<const std::byte> encode_control(const bye&, buffer& out) {
   return packet{out, tag::bye, 0}.bytes();
+}
+std::span<const std::byte> encode_control(const retire& m, buffer& out) {
+  return packet{out, tag::retire, 2}.text(m.reason).number(m.failed ? 1 : 0).bytes();
 }
 std::span<const std::byte> encode_control(const connections& m, buffer& out) {
   return encode_connections(m.items, out);

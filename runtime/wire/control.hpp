@@ -11,6 +11,7 @@
 //   handed_back  := [4, [connection:uint * 0..4096], reason:str]              worker to primary
 //   failed       := [5, reason:str]                                           worker to primary
 //   bye          := [6]                                                       worker to primary
+//   retire       := [7, reason:str, failed:uint]                              worker to primary
 //   connections  := [32, [[id:uint, listener:u32, lease:u32?] * 1..64]]  + 1 fd each
 //                                                                             primary to worker
 //   drain        := [33, deadline_ms:u32, yield:u32?]                         primary to worker
@@ -78,6 +79,13 @@ struct failed {
 /// The last packet of a worker that ends well.
 struct bye {
   bool operator==(const bye&) const = default;
+};
+
+/// The worker asks to be replaced, and serves on until it is told to drain.
+struct retire {
+  std::string reason;
+  bool failed = false; ///< it counts as an abnormal end: an exception has escaped a handler
+  bool operator==(const retire&) const = default;
 };
 
 // ---- primary to worker
@@ -157,8 +165,8 @@ struct unknown {
 };
 
 using control_message =
-    std::variant<unknown, hello, ready, room, handed_back, failed, bye, connections, drain, spawn,
-                 spare, zygote_hello, spawned, spawn_failed>;
+    std::variant<unknown, hello, ready, room, handed_back, failed, bye, retire, connections, drain,
+                 spawn, spare, zygote_hello, spawned, spawn_failed>;
 
 /// Reads one packet. The error's verb is "decode", its object "control packet".
 [[nodiscard]] result<control_message> decode_control(std::span<const std::byte> packet);
@@ -178,6 +186,7 @@ std::span<const std::byte> encode_control(const room&, buffer& out);
 std::span<const std::byte> encode_control(const handed_back&, buffer& out);
 std::span<const std::byte> encode_control(const failed&, buffer& out);
 std::span<const std::byte> encode_control(const bye&, buffer& out);
+std::span<const std::byte> encode_control(const retire&, buffer& out);
 std::span<const std::byte> encode_control(const connections&, buffer& out);
 std::span<const std::byte> encode_control(const drain&, buffer& out);
 std::span<const std::byte> encode_control(const spawn&, buffer& out);

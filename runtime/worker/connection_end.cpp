@@ -79,7 +79,12 @@ void connection_set::bury() {
   for (std::size_t i = 0; i < burials_.size(); ++i) { // more may be added while it runs
     auto& c = slots_[burials_[i]];
     c.burying_ = false;
-    if (const auto user = std::move(c.user_)) user->on_gone(c, c.gone_why_);
+    const auto user = std::move(c.user_);
+    try {
+      if (user) user->on_gone(c, c.gone_why_);
+    } catch (...) {
+      user_threw(c);
+    }
     if (c.state_ == state::over) vacate(c);
   }
   burials_.clear();

@@ -152,9 +152,20 @@ void connection_set::begin(leased_connection& c, os::unique_fd socket, std::uint
 
 void connection_set::begin_user(leased_connection& c) {
   c.dispatching_ = true;
-  c.user_ = make_(c);
+  try {
+    c.user_ = make_(c);
+  } catch (...) {
+    user_threw(c);
+  }
   c.dispatching_ = false;
   if (!c.user_) gone(c, {});
+}
+
+/// Called from the catch block. What the connection was at, nobody knows any more.
+void connection_set::user_threw(leased_connection& c) {
+  if (!on_thrown_) throw;
+  c.close(close_mode::reset);
+  on_thrown_(std::current_exception());
 }
 
 // ---- the worker ends

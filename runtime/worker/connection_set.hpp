@@ -21,6 +21,7 @@
 #include <asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -69,6 +70,10 @@ public:
   /// Called from the loop each time the last connection has gone.
   void on_empty(std::function<void()> f) { on_empty_ = std::move(f); }
 
+  /// Called with what a user, or the factory, has thrown; that connection is reset then. Without it
+  /// the exception goes on to the loop.
+  void on_thrown(std::function<void(std::exception_ptr)> f) { on_thrown_ = std::move(f); }
+
   /// Called when a lease was given back and the primary waits to be told.
   void on_room(std::function<void()> f) { on_room_ = std::move(f); }
 
@@ -111,6 +116,7 @@ private:
   leased_connection& vacant_slot();
   template <class Callback>
   void call_user(leased_connection& c, Callback callback);
+  void user_threw(leased_connection& c);
   void receive(leased_connection& c);
   void drop_input(leased_connection& c);
   void keep_input(leased_connection& c);
@@ -151,6 +157,7 @@ private:
   protection movable_ = protection::none;
   std::function<void()> on_empty_;
   std::function<void()> on_room_;
+  std::function<void(std::exception_ptr)> on_thrown_;
   asio::posix::stream_descriptor epoll_;
   asio::steady_timer sweep_timer_;
   clock::time_point sweep_at_ = clock::time_point::max();

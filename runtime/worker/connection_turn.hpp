@@ -32,8 +32,12 @@ private:
 template <class Callback>
 void connection_set::call_user(leased_connection& c, Callback callback) {
   c.dispatching_ = true;
-  if (c.lease_) leases_->runs(c.lease_slot_); // an exception ends the worker: it stays said
-  callback(*c.user_);
+  if (c.lease_) leases_->runs(c.lease_slot_);
+  try {
+    callback(*c.user_);
+  } catch (...) {
+    user_threw(c); // if it throws on, the worker ends, and it stays said who was running
+  }
   if (leases_ != nullptr) leases_->runs_none();
   c.dispatching_ = false;
   settle(c);

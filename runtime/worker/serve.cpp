@@ -36,7 +36,8 @@ void worker::serve(std::function<asio::awaitable<void>(connection)> each, protec
         auto stream = std::make_shared<detail::connection_stream>(context(), lease);
         asio::co_spawn(context(), (*service)(connection{stream}),
                        [this, service](const std::exception_ptr& thrown) {
-                         if (thrown && !is_about_the_peer(code_of(thrown))) fail(text_of(thrown));
+                         if (thrown && !is_about_the_peer(code_of(thrown)))
+                           retire_after_failure(text_of(thrown));
                        });
         return detail::connection_stream::make_user(std::move(stream));
       },

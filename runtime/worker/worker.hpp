@@ -58,9 +58,9 @@ public:
   void on_connection(connection_factory make, protection movable = protection::none);
 
   /// How connections are served as streams: one coroutine for each. The connection is closed when
-  /// its handle is destroyed. What leaves the coroutine as an exception ends the worker, unless it
-  /// is a std::system_error that says only that this peer went away, timed out, or that the
-  /// operation was cancelled.
+  /// its handle is destroyed. What leaves the coroutine as an exception has the worker replaced
+  /// (see retire_after_failure), unless it is a std::system_error that says only that this peer
+  /// went away, timed out, or that the operation was cancelled.
   /// `movable` as for on_connection: the coroutine of the next worker begins anew, with the input
   /// that no async_reply has consumed.
   void serve(std::function<asio::awaitable<void>(connection)> each,
@@ -74,6 +74,14 @@ public:
   /// Ends this process: an abnormal end, with its reason in the primary's log. Returns; the loop
   /// ends soon after.
   void fail(std::string why);
+  /// Asks to be replaced: serves on until another process is ready in its place, then drains and
+  /// ends. Neither a death nor a restart that counts; `why` is in the primary's log. An agent, of
+  /// which there are never two, ends before its replacement starts; a temporary child is not
+  /// replaced. The first call counts.
+  void retire(std::string why);
+  /// The same after a failure: it counts as an abnormal end, and the replacement waits as long as
+  /// after one. What an exception does that escapes a handler.
+  void retire_after_failure(std::string why);
   /// Ends this process well, once it has drained.
   void stop();
 

@@ -62,6 +62,8 @@ void worker::on_connection(connection_factory make, protection movable) {
 void worker::on_drain(std::function<void()> f) { process_.on_drain(std::move(f)); }
 bool worker::draining() const noexcept { return process_.draining(); }
 void worker::fail(std::string why) { process_.fail(why); }
+void worker::retire(std::string why) { process_.retire({std::move(why), false}); }
+void worker::retire_after_failure(std::string why) { process_.retire({std::move(why), true}); }
 void worker::stop() { process_.stop(); }
 
 void worker::run_coroutine(std::function<asio::awaitable<void>(worker&)> body) {

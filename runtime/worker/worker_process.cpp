@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <fmt/core.h>
+#include <new>
 #include <stdexcept>
 #include <sys/stat.h>
 #include <system_error>
@@ -40,11 +41,51 @@ int worker_process::run(const std::function<void(worker&)>& body) {
     open();
     body(facade_);
     if (!has_main_) become_ready();
-    if (phase_ != phase::ended) loop_.run();
+    run_loop();
   } catch (...) {
     fail_with(std::current_exception());
   }
   return exit_code_;
+}
+
+/// An exception leaves run() as it was thrown, and the loop goes on behind it (asio, io_context:
+/// "Effect of exceptions thrown from handlers").
+void worker_process::run_loop() {
+  while (phase_ != phase::ended) {
+    try {
+      loop_.run();
+      return;
+    } catch (...) {
+      on_exception(std::current_exception());
+    }
+  }
+}
+
+/// The others who are served here are not to suffer for what one handler met: this process goes on
+/// until another has taken its place.
+void worker_process::on_exception(std::exception_ptr thrown) {
+  const bool no_memory = [&] {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const std::bad_alloc&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }();
+  // Without memory nothing can be relied on any more, and before ready there is nothing to go on
+  // with.
+  if (no_memory || phase_ == phase::starting) return fail_with(std::move(thrown));
+  retire({text_of(thrown), true});
+}
+
+template <class Handler>
+void worker_process::guarded(Handler work) {
+  try {
+    work();
+  } catch (...) {
+    on_exception(std::current_exception());
+  }
 }
 
 void worker_process::open() {
@@ -61,6 +102,7 @@ void worker_process::open() {
   connections_ = std::move(*set);
   connections_->on_empty([this] { end_if_drained(); });
   connections_->on_room([this] { say(wire::room{}); });
+  connections_->on_thrown([this](std::exception_ptr thrown) { on_exception(std::move(thrown)); });
   signals_.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGQUIT},
                    [this](int number) { on_signal(number); });
   control_->start(*this);
@@ -76,13 +118,14 @@ void worker_process::become_ready() {
   if (phase_ != phase::starting) return;
   phase_ = phase::ready;
   say(wire::ready{});
+  if (retires_) say(*retires_);
 }
 
 // Never from inside a call that user code makes: it calls back.
 void worker_process::drain(bool yield) {
   if (phase_ >= phase::draining) return;
   phase_ = phase::draining;
-  for (std::size_t i = 0; i < on_drain_.size(); ++i) on_drain_[i]();
+  for (std::size_t i = 0; i < on_drain_.size(); ++i) guarded(on_drain_[i]);
   connections_->drain(yield);
   if (on_drain_.empty() && main_running_) cancel_main_.emit(asio::cancellation_type::terminal);
   end_if_drained();
@@ -120,6 +163,20 @@ void worker_process::fail(const std::string& why) {
 }
 
 void worker_process::fail_with(std::exception_ptr why) { fail(text_of(why)); }
+
+/// The first wish counts, and is said once the primary knows this worker as ready. One that drains
+/// ends anyhow.
+void worker_process::retire(wire::retire wish) {
+  if (phase_ == phase::ended) return;
+  if (wish.failed) {
+    exit_code_ = 1;
+    log_.error("{}", wish.reason);
+    if (phase_ == phase::draining) say(wire::failed{wish.reason});
+  }
+  if (retires_) return;
+  retires_ = std::move(wish);
+  if (phase_ == phase::ready) say(*retires_);
+}
 
 // ---- a body that is a coroutine
 

@@ -51,6 +51,7 @@ public:
   void on_drain(std::function<void()> f) { on_drain_.push_back(std::move(f)); }
   [[nodiscard]] bool draining() const noexcept { return phase_ >= phase::draining; }
   void fail(const std::string& why);
+  void retire(wire::retire wish);
   void stop();
   /// The body is a coroutine: ready when it first suspends, the end when it ends.
   void run_coroutine(std::function<asio::awaitable<void>(worker&)> body);
@@ -68,6 +69,10 @@ private:
   void end_if_drained();
   void end(int code);
   void fail_with(std::exception_ptr why);
+  void run_loop();
+  void on_exception(std::exception_ptr thrown);
+  template <class Handler>
+  void guarded(Handler work);
 
   asio::awaitable<void> main_coroutine(std::function<asio::awaitable<void>(worker&)> body);
   void main_ended();
@@ -87,6 +92,7 @@ private:
   worker facade_{*this};
   phase phase_ = phase::starting;
   int exit_code_ = 0;
+  std::optional<wire::retire> retires_; ///< it wants to be replaced
   std::vector<std::function<void()>> on_drain_;
   asio::cancellation_signal cancel_main_;
   bool has_main_ = false;     ///< the body is a coroutine

@@ -33,6 +33,7 @@ struct fake_process {
   std::vector<recovery> recovered;
   std::function<recovered_lease(const offered_connection&)> recover;
   int room_asked = 0;
+  int looks = 0; ///< how often the ledger was read
   bool destroyed = false;
   link_progress ledger;
 
@@ -77,7 +78,7 @@ public:
     return process_.recover ? process_.recover(c) : recovered_lease{.goes_on = true};
   }
   void signal(int number) override { process_.signals.push_back(number); }
-  link_progress progress() override { return process_.ledger; }
+  link_progress progress() override { return ++process_.looks, process_.ledger; }
   link_progress ask_for_room() override { return ++process_.room_asked, process_.ledger; }
   std::vector<link_event> read_to_end() override { return std::move(process_.unread); }
 

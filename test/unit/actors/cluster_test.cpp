@@ -22,6 +22,7 @@ struct overseer {
   struct heard {
     std::vector<child_ready> ready;
     std::vector<child_ended> ended;
+    std::vector<child_retires> retires;
     int accepting_ended = 0;
   };
   caf::event_based_actor* self;
@@ -30,6 +31,7 @@ struct overseer {
   caf::behavior make_behavior() {
     return {[this](const child_ready& m) { notes->ready.push_back(m); },
             [this](const child_ended& m) { notes->ended.push_back(m); },
+            [this](const child_retires& m) { notes->retires.push_back(m); },
             [this](const accepting_ended&) { ++notes->accepting_ended; }};
   }
 };
@@ -45,6 +47,8 @@ struct cluster {
   caf::actor dispatcher_actor;
   caf::actor listener_actor;
   std::map<std::string, caf::actor> proxies;
+  health_limits health{.hang_timeout = std::nullopt}; // of the workers started from now on
+  double draw = 0;
 
   cluster() {
     pool->name = "web";
@@ -82,7 +86,10 @@ struct cluster {
                                            protection::none,
                                            25s,
                                            deliver<link_told>(),
-                                           &log});
+                                           &log,
+                                           nullptr,
+                                           health,
+                                           draw});
     world.run();
     process.spawned();
     world.run();
@@ -436,4 +443,180 @@ TEST_CASE("the end of accepting leaves nobody in the backlog") {
   CHECK(web1.offered.size() == 8);
   CHECK(c.socket.closed);
   CHECK(c.heard.accepting_ended == 1);
+}
+
+// ---- health
+
+namespace {
+
+/// Lets time pass, while this worker's heart beats on.
+void beat_for(cluster& c, test::fake_process& worker, std::chrono::seconds time) {
+  for (auto at = 0s; at < time; at += 1s) {
+    ++worker.ledger.health.beats;
+    c.world.advance(1s);
+  }
+}
+
+} // namespace
+
+TEST_CASE("a worker that hangs is aborted, continued if it was stopped, and killed in the end") {
+  cluster c;
+  c.health.hang_timeout = 30s;
+  auto& web1 = c.start_ready(1);
+  beat_for(c, web1, 600s);
+  CHECK(web1.signals.empty());
+
+  c.world.advance(29s);
+  CHECK(web1.signals.empty());
+  c.world.advance(2s);
+  CHECK(web1.signals == std::vector{SIGABRT, SIGCONT});
+  c.clients(1);
+  CHECK(web1.offered.empty()); // it gets nothing more
+
+  SECTION("it dies of it") {
+    web1.is_killed(SIGABRT);
+    c.run();
+    CHECK(web1.signals.size() == 2);
+    REQUIRE(c.heard.ended.size() == 1);
+    CHECK(c.heard.ended[0].ending.how == ending::abnormal);
+    CHECK(c.heard.ended[0].ending.reason == "hung: no heartbeat for 30 s (SIGABRT)");
+  }
+  SECTION("it does not") {
+    c.world.advance(limits::abort_grace);
+    CHECK(web1.signals == std::vector{SIGABRT, SIGCONT, SIGKILL});
+    web1.is_killed(SIGKILL);
+    c.run();
+    REQUIRE(c.heard.ended.size() == 1);
+    CHECK(c.heard.ended[0].ending.reason == "hung: no heartbeat for 30 s (SIGKILL)");
+  }
+  c.world.advance(1min);
+  CHECK_FALSE(c.world.waits_for_time());
+}
+
+TEST_CASE("a worker that hangs while it drains is killed, too; one that starts has its time-out") {
+  cluster c;
+  c.health.hang_timeout = 30s;
+  auto& web1 = c.start(1);
+  c.world.advance(10min);
+  CHECK(web1.signals.empty());
+  web1.says(wire::ready{});
+  c.run();
+  beat_for(c, web1, 5s);
+  c.stop("web/1#1", stop_how::shutdown);
+  CHECK(web1.drains == 1);
+  c.world.advance(31s);
+  CHECK(web1.signals == std::vector{SIGABRT, SIGCONT});
+  web1.is_killed(SIGABRT);
+  c.run();
+  CHECK(c.heard.ended[0].ending.how == ending::well); // it was asked to end
+}
+
+TEST_CASE("all hearts are looked at in one wake-up a second") {
+  cluster c;
+  c.health.hang_timeout = 30s;
+  auto& web1 = c.start_ready(1);
+  c.world.advance(300ms);
+  auto& web2 = c.start_ready(2);
+  c.world.advance(450ms);
+  c.start_ready(3);
+  c.world.advance(2s);
+  const int before = web1.looks + web2.looks;
+  const auto since = c.world.now().time_since_epoch();
+  c.world.advance(std::chrono::ceil<std::chrono::seconds>(since + 1ns) - since - 1ns);
+  CHECK(web1.looks + web2.looks == before);
+  c.world.advance(1ns);
+  CHECK(web1.looks + web2.looks == before + 2);
+}
+
+TEST_CASE("nobody looks where nothing is to be seen") {
+  cluster c;
+  c.start_ready(1);
+  CHECK_FALSE(c.world.waits_for_time());
+}
+
+TEST_CASE("a worker that has had enough is to be replaced, and serves on") {
+  cluster c;
+  c.health.max_memory = 200 * 1024 * 1024;
+  auto& web1 = c.start_ready(1);
+  web1.ledger.health.rss_bytes = 199ull * 1024 * 1024;
+  web1.ledger.served = 7;
+  beat_for(c, web1, 10s);
+  CHECK(c.heard.retires.empty());
+  web1.ledger.health.rss_bytes = 213ull * 1024 * 1024;
+  beat_for(c, web1, 10s);
+  REQUIRE(c.heard.retires.size() == 1);
+  CHECK(c.heard.retires[0].id == "web/1");
+  CHECK(c.heard.retires[0].how.how == ending::well);
+  CHECK(c.heard.retires[0].how.reason == "max_memory 200 MiB exceeded (rss 213 MiB)");
+  CHECK(c.heard.retires[0].how.progress);
+  c.clients(1);
+  CHECK(web1.offered.size() == 1);
+  CHECK(web1.drains == 0);
+}
+
+TEST_CASE("a pool's limits are not reached all at once") {
+  cluster c;
+  c.health.max_lifetime = 100s;
+  c.health.jitter = 0.5;
+  std::vector<test::fake_process*> workers;
+  for (unsigned slot = 1; slot <= 5; ++slot) {
+    c.draw = 0.2 * (slot - 1);
+    workers.push_back(&c.start_ready(slot));
+  }
+  std::vector<std::size_t> gone;
+  for (int at = 0; at < 160; ++at) {
+    for (auto* worker : workers) ++worker->ledger.health.beats;
+    c.world.advance(1s);
+    if (at == 95 || at == 105 || at == 115 || at == 125 || at == 135 || at == 145)
+      gone.push_back(c.heard.retires.size());
+  }
+  CHECK(gone == std::vector<std::size_t>{0, 1, 2, 3, 4, 5});
+}
+
+TEST_CASE("a worker's own wish to retire goes to its supervisor, in so many words") {
+  cluster c;
+  auto& web1 = c.start_ready(1);
+  SECTION("well") {
+    web1.says(wire::retire{"the cache is fragmented", false});
+    c.run();
+    REQUIRE(c.heard.retires.size() == 1);
+    CHECK(c.heard.retires[0].how ==
+          ending{.how = ending::well, .reason = "the cache is fragmented", .pid = 71});
+    c.stop("web/1#1", stop_how::shutdown);
+    CHECK(web1.drains == 1);
+    web1.exits(0);
+    c.run();
+    CHECK(c.heard.ended[0].ending.how == ending::well);
+  }
+  SECTION("after a failure, which is the reason of its end whenever that comes") {
+    web1.says(wire::retire{"a handler threw: no such table", true});
+    c.run();
+    REQUIRE(c.heard.retires.size() == 1);
+    CHECK(c.heard.retires[0].how.how == ending::abnormal);
+    web1.exits(1);
+    c.run();
+    CHECK(c.heard.ended[0].ending.how == ending::abnormal);
+    CHECK(c.heard.ended[0].ending.reason == "a handler threw: no such table (exit code 1)");
+  }
+  SECTION("while it drains it ends anyhow") {
+    c.stop("web/1#1", stop_how::shutdown);
+    web1.says(wire::retire{"late", false});
+    c.run();
+    CHECK(c.heard.retires.empty());
+  }
+}
+
+TEST_CASE("while one worker of a slot drains and another serves, connections go to the new one") {
+  cluster c;
+  auto& old = c.start_ready(1);
+  auto& successor = c.start_ready(1, 2);
+  c.stop("web/1#1", stop_how::shutdown);
+  CHECK(old.drains == 1);
+  c.clients(4);
+  CHECK(old.offered.empty());
+  CHECK(successor.offered.size() == 4);
+  old.exits(0);
+  c.run();
+  c.clients(1);
+  CHECK(successor.offered.size() == 5);
 }

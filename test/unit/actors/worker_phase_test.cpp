@@ -26,6 +26,8 @@ const std::map<std::pair<worker_phase, event>, worker_step> answers{
     {{worker_phase::ready, event::channel_closed}, {stopping, action::await_exit}},
     {{worker_phase::ready, event::channel_broken}, {stopping, action::kill}},
     {{worker_phase::ready, event::process_exited}, {flushing, action::hand_on}},
+    {{worker_phase::ready, event::hung}, {stopping, action::abort}},
+    {{draining, event::hung}, {stopping, action::abort}},
     {{draining, event::terminate}, {stopping, action::signal_end}},
     {{draining, event::kill}, {stopping, action::kill}},
     {{draining, event::channel_closed}, {stopping, action::await_exit}},

@@ -184,8 +184,7 @@ TEST_CASE("a handler is a coroutine, whatever it takes the request by") {
     CHECK(peer.read().body == "/b");
     peer.send(get("/throw"));
     CHECK(peer.read().status() == "500");
-    CHECK(has(primary.expect<wire::failed>().reason, "in a coroutine"));
-    CHECK(primary.exit_code() == 1);
+    CHECK(has(primary.expect<wire::retire>().reason, "in a coroutine"));
   };
   check([&](worker& self) { http::serve(self, by_value); });
   check([&](worker& self) { http::serve(self, by_reference); });
@@ -216,7 +215,7 @@ TEST_CASE("a coroutine streams as fast as its client reads") {
   CHECK(peer.read().body == std::string(10'000, 'a'));
 }
 
-TEST_CASE("an exception answers 500 and ends the worker with its text") {
+TEST_CASE("an exception answers 500 and has the worker replaced, which serves on meanwhile") {
   played_primary primary{[](worker& self) { http::serve(self, answer_simply); }};
   primary.expect_start();
   client peer{primary.give_connection(1)};
@@ -224,11 +223,18 @@ TEST_CASE("an exception answers 500 and ends the worker with its text") {
   const answer got = peer.read();
   CHECK(got.status() == "500");
   CHECK_FALSE(has(got.body, "table"));
-  CHECK(has(primary.expect<wire::failed>().reason, "no such table"));
+  const auto wish = primary.expect<wire::retire>();
+  CHECK(wish.failed);
+  CHECK(has(wish.reason, "no such table"));
+  client other{primary.give_connection(2)};
+  other.send(get("/a"));
+  CHECK(other.read().body == "GET /a ");
+  primary.say(wire::drain{1000});
+  primary.expect<wire::bye>();
   CHECK(primary.exit_code() == 1);
 }
 
-TEST_CASE("an exception does not end the worker if the options say so") {
+TEST_CASE("an exception does not cost the worker its place if the options say so") {
   played_primary primary{[](worker& self) {
     http::options choices;
     choices.fail_on_exception = false;

@@ -36,6 +36,8 @@ TEST_CASE("every control message comes out as it went in") {
                    .reason = std::string(limits::reason, 'x')});
   same(failed{.reason = "std::runtime_error: no database"});
   same(bye{});
+  same(retire{.reason = "the cache is fragmented", .failed = false});
+  same(retire{.reason = std::string(limits::reason, 'x'), .failed = true});
   same(connections{.items = {{.id = 5, .listener = 0}}});
   same(connections{.items = std::vector<offered>(limits::control_fds, {most, 0xffffffff})});
   same(drain{.deadline_ms = 25000});
@@ -80,6 +82,7 @@ TEST_CASE("the bytes of control messages are those of the grammar") {
   is(encode_control(handed_back{{7, 8}, "no"}, out), hex({0x93, 4, 0x92, 7, 8, 0xa2}) + of("no"));
   is(encode_control(failed{"no"}, out), hex({0x92, 5, 0xa2}) + of("no"));
   is(encode_control(bye{}, out), hex({0x91, 6}));
+  is(encode_control(retire{"no", true}, out), hex({0x93, 7, 0xa2}) + of("no") + hex({1}));
   is(encode_control(connections{{{7, 1}, {300, 2}}}, out),
      hex({0x92, 32, 0x92, 0x92, 7, 1, 0x92, 0xcd, 0x01, 0x2c, 2}));
   is(encode_control(drain{1000}, out), hex({0x92, 33, 0xcd, 0x03, 0xe8}));
@@ -102,7 +105,7 @@ TEST_CASE("a control message of a later version is understood as far as it is kn
     CHECK(decode_control(offer) == control_message{connections{{{7, 1, 9}}}});
   }
   SECTION("a tag that is not known is told apart, whatever its fields") {
-    CHECK(decode_control(hex({0x91, 7})) == control_message{unknown{7}});
+    CHECK(decode_control(hex({0x91, 30})) == control_message{unknown{30}});
     CHECK(decode_control(hex({0x92, 31, 0x93, 1, 0xc0, 0xa0})) == control_message{unknown{31}});
     CHECK(decode_control(hex({0x91, 0})) == control_message{unknown{0}});
     const auto beyond_u32 = hex({0x91, 0xcf, 0, 0, 0, 1, 0, 0, 0, 2});
@@ -175,6 +178,7 @@ TEST_CASE("what is not a control message is an error that says why") {
       {"handed_back with too many",
        hex({0x93, 4, 0xdc, 0x10, 0x01}) + times(limits::control_ids + 1, hex({1})) + hex({0xa0}),
        "array size overflow"},
+      {"retire with a 2 for a yes or no", hex({0x93, 7, 0xa0, 2}), "failed is too large"},
       {"no connection offered", hex({0x92, 32, 0x90}), "items is empty"},
       {"more connections than descriptors can come",
        hex({0x92, 32, 0xdc, 0, 65}) + times(65, hex({0x92, 1, 1})), "items is too long"},

@@ -6,11 +6,15 @@
 #include <array>
 #include <coppice/runtime/limits.hpp>
 
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <dirent.h>
+#include <new>
+#include <poll.h>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -37,6 +41,9 @@ public:
       if (line == "throw\n") throw std::runtime_error{"thrown on demand"};
       if (line == "fail\n") c.owner().fail("failed on demand");
       if (line == "stop\n") c.owner().stop();
+      if (line == "retire\n") c.owner().retire("old enough");
+      if (line == "post\n")
+        asio::post(c.owner().context(), [] { throw std::runtime_error{"thrown by the loop"}; });
       if (line == "who\n") {
         auto& w = c.owner();
         const std::string who = std::string{w.name()} + " " + std::string{w.group()} + " " +
@@ -67,6 +74,15 @@ void serve_lines(worker& w) {
 std::string ask(const os::unique_fd& client, std::string_view line, std::size_t answer) {
   send_all(client, line);
   return receive_exactly(client, answer);
+}
+
+bool is_reset(const os::unique_fd& client) {
+  try {
+    receive_to_end(client);
+    return false;
+  } catch (const std::system_error& thrown) {
+    return thrown.code().value() == ECONNRESET;
+  }
 }
 
 } // namespace
@@ -243,12 +259,83 @@ TEST_CASE("a worker that fails says why and ends abnormally", "[worker]") {
   CHECK(primary.exit_code() == 1);
 }
 
-TEST_CASE("an exception in a handler ends the worker with its text", "[worker]") {
+TEST_CASE("a worker that wants to retire serves on until it is told to drain", "[worker]") {
   played_primary primary{serve_lines};
   primary.expect_start();
-  const auto client = primary.give_connection(1);
-  send_all(client, "throw\n");
-  CHECK(primary.expect<wire::failed>().reason == "thrown on demand");
+  auto client = primary.give_connection(1);
+  CHECK(ask(client, "retire\n", 7) == "retire\n");
+  CHECK(primary.expect<wire::retire>() == wire::retire{"old enough", false});
+  CHECK(ask(client, "retire\n", 7) == "retire\n"); // said once
+  auto other = primary.give_connection(2);
+  CHECK(ask(other, "x\n", 2) == "x\n");
+  primary.say(wire::drain{1000});
+  CHECK(receive_to_end(client).empty());
+  CHECK(receive_to_end(other).empty());
+  client.reset();
+  other.reset();
+  primary.expect<wire::bye>();
+  CHECK(primary.exit_code() == 0);
+}
+
+TEST_CASE("a body that retires is ready first", "[worker]") {
+  played_primary primary{[](worker& w) { w.retire("born old"); }};
+  primary.expect_start();
+  CHECK(primary.expect<wire::retire>().reason == "born old");
+}
+
+TEST_CASE("an exception that escapes a handler has the worker replaced, and nobody else notices",
+          "[worker]") {
+  const std::string line = GENERATE("throw\n", "post\n");
+  const bool in_callback = line == "throw\n";
+  INFO(line);
+  played_primary primary{serve_lines};
+  primary.expect_start();
+  auto other = primary.give_connection(1);
+  CHECK(ask(other, "x\n", 2) == "x\n");
+  auto client = primary.give_connection(2);
+  send_all(client, line);
+  const auto wish = primary.expect<wire::retire>();
+  CHECK(wish.reason == (in_callback ? "thrown on demand" : "thrown by the loop"));
+  CHECK(wish.failed);
+  if (in_callback)
+    CHECK(is_reset(client)); // what it was at, nobody knows
+  else
+    CHECK(receive_exactly(client, line.size()) == line);
+  CHECK(ask(other, "y\n", 2) == "y\n");
+  auto late = primary.give_connection(3);
+  CHECK(ask(late, "z\n", 2) == "z\n");
+  send_all(late, "throw\n"); // the second one changes nothing
+  CHECK(is_reset(late));
+  client.reset();
+  primary.say(wire::drain{1000});
+  CHECK(receive_to_end(other).empty());
+  other.reset();
+  primary.expect<wire::bye>();
+  CHECK(primary.exit_code() == 1);
+}
+
+TEST_CASE("an exception while the worker drains is told, and it drains on", "[worker]") {
+  played_primary primary{[](worker& w) {
+    serve_lines(w);
+    w.on_drain([] { throw std::runtime_error{"thrown while draining"}; });
+  }};
+  primary.expect_start();
+  auto client = primary.give_connection(1);
+  send_all(client, "slow\n");
+  while (primary.ledger().read()->taken == 0) ::poll(nullptr, 0, 1);
+  primary.say(wire::drain{1000});
+  CHECK(primary.expect<wire::failed>().reason == "thrown while draining");
+  CHECK(receive_to_end(client) == "slow answer\n");
+  client.reset();
+  primary.expect<wire::bye>();
+  CHECK(primary.exit_code() == 1);
+}
+
+TEST_CASE("a worker without memory does not go on", "[worker]") {
+  played_primary primary{
+      [](worker& w) { asio::post(w.context(), [] { throw std::bad_alloc{}; }); }};
+  primary.expect_start();
+  CHECK(has(primary.expect<wire::failed>().reason, "bad_alloc"));
   CHECK(primary.exit_code() == 1);
 }
 

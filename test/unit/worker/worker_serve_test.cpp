@@ -68,13 +68,15 @@ TEST_CASE("a peer that goes away ends its coroutine and nothing else", "[worker]
   }
 }
 
-TEST_CASE("an exception of a connection's coroutine ends the worker with its text", "[worker]") {
+TEST_CASE("an exception of a connection's coroutine has the worker replaced", "[worker]") {
   played_primary primary{serve_echo};
   primary.expect_start();
   const auto client = primary.give_connection(1);
   send_all(client, "throw\n");
-  CHECK(primary.expect<wire::failed>().reason == "bad request");
-  CHECK(primary.exit_code() == 1);
+  CHECK(primary.expect<wire::retire>() == wire::retire{"bad request", true});
+  const auto other = primary.give_connection(2);
+  send_all(other, "x");
+  CHECK(receive_exactly(other, 1) == "x");
 }
 
 TEST_CASE("a drain ends coroutines that wait for input", "[worker]") {
