@@ -205,8 +205,10 @@ inline constexpr std::size_t output_drain = 2 * 1024 * 1024;
 /// A line of a program's output in the log, and how many go there in a second.
 inline constexpr std::size_t captured_line = 4096;
 inline constexpr std::size_t captured_lines_per_second = 1000;
-/// How long what a program leaves running may take to end when it is told to.
+/// How long what a program leaves running may take to end when it is told to; and how soon the next
+/// look is taken while a child is about to end, whose own children may be ours then.
 inline constexpr auto stray_grace = 2s;
+inline constexpr auto stray_look = 5ms;
 /// Children of the primary that are looked at in search of them.
 inline constexpr std::size_t children_looked_at = 64 * 1024;
 /// Looks for zombies that nobody waits for come this far apart. More than zygote_answer: a worker

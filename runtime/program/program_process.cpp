@@ -114,9 +114,9 @@ void program_process::exited(os::exit_status status) {
     each->pipe->finish();
     each->lines.finish(now);
   }
-  auto strays = find_strays(mark_);
-  if (strays.empty()) return ended(status);
-  hunt_ = std::make_unique<stray_hunt>(loop_, log_, options_.name, mark_, std::move(strays),
+  auto seen = look_for_strays(mark_);
+  if (seen.strays.empty() && seen.conclusive) return ended(status);
+  hunt_ = std::make_unique<stray_hunt>(loop_, log_, options_.name, mark_, std::move(seen),
                                        [this, status] { ended(status); });
 }
 

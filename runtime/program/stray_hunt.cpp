@@ -9,18 +9,19 @@
 namespace coppice {
 
 stray_hunt::stray_hunt(asio::io_context& loop, logger& log, std::string name, std::string mark,
-                       std::vector<stray> found, std::function<void()> on_done)
+                       strays_seen seen, std::function<void()> on_done)
     : loop_{loop},
       log_{log},
       name_{std::move(name)},
       mark_{std::move(mark)},
       on_done_{std::move(on_done)},
-      patience_{loop} {
+      patience_{loop},
+      next_look_{loop} {
   patience_.expires_after(limits::stray_grace);
   patience_.async_wait([alive = std::weak_ptr{alive_}](const std::error_code& stopped) {
     if (auto self = alive.lock(); self && !stopped) (*self)->kill_all();
   });
-  take(std::move(found));
+  go_on(std::move(seen));
 }
 
 stray_hunt::~stray_hunt() = default;
@@ -52,10 +53,20 @@ void stray_hunt::one_ended() {
     const auto self = alive.lock();
     if (!self) return;
     auto& hunt = **self;
-    if (auto more = find_strays(hunt.mark_); !more.empty()) return hunt.take(std::move(more));
-    hunt.patience_.cancel();
-    const auto done = std::exchange(hunt.on_done_, nullptr);
-    done();
+    hunt.go_on(look_for_strays(hunt.mark_));
+  });
+}
+
+void stray_hunt::go_on(strays_seen seen) {
+  if (!seen.strays.empty()) return take(std::move(seen.strays));
+  if (seen.conclusive || killing_) { // what takes longer to end than our patience is left alone
+    patience_.cancel();
+    const auto done = std::exchange(on_done_, nullptr);
+    return done();
+  }
+  next_look_.expires_after(limits::stray_look);
+  next_look_.async_wait([alive = std::weak_ptr{alive_}](const std::error_code& stopped) {
+    if (auto self = alive.lock(); self && !stopped) (*self)->go_on(look_for_strays((*self)->mark_));
   });
 }
 

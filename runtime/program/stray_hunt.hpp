@@ -14,15 +14,14 @@
 
 namespace coppice {
 
-/// Looks for strays when it is made; asks each to end (SIGTERM), and kills after
-/// limits::stray_grace what is left. The end of one may give us its own children: so it looks again
-/// until there are none. `on_done` is called once, from the loop, when nothing is left; it may
-/// destroy this, which kills. Loop thread only.
+/// Asks each stray to end (SIGTERM), and kills after limits::stray_grace what is left. The end of
+/// one may give us its own children: so it looks again until there are none. `on_done` is called
+/// once, from the loop, when nothing is left; it may destroy this, which kills. Loop thread only.
 class stray_hunt {
 public:
-  /// `found` is what the first look has found: not empty.
+  /// `seen` is what the first look has found, if it was conclusive not nothing.
   stray_hunt(asio::io_context& loop, logger& log, std::string name, std::string mark,
-             std::vector<stray> found, std::function<void()> on_done);
+             strays_seen seen, std::function<void()> on_done);
   stray_hunt(const stray_hunt&) = delete;
   stray_hunt& operator=(const stray_hunt&) = delete;
   ~stray_hunt();
@@ -31,6 +30,7 @@ public:
   void kill_all();
 
 private:
+  void go_on(strays_seen seen);
   void take(std::vector<stray> found);
   void one_ended();
 
@@ -43,6 +43,7 @@ private:
   std::size_t living_ = 0;
   std::vector<std::unique_ptr<os::process_watcher>> watched_;
   asio::steady_timer patience_;
+  asio::steady_timer next_look_;
   std::shared_ptr<stray_hunt*> alive_ = std::make_shared<stray_hunt*>(this);
 };
 

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <memory>
 #include <random>
+#include <set>
+#include <sstream>
 
 namespace coppice {
 namespace {
@@ -34,6 +36,37 @@ void append_numbers(const std::string& path, std::vector<pid_t>& into) {
   for (pid_t pid = 0; into.size() < limits::children_looked_at && in >> pid;) into.push_back(pid);
 }
 
+enum class life {
+  on,     ///< it has no environment, and goes on
+  ending, ///< it is being taken down
+  over,   ///< a zombie, or gone
+};
+
+/// From proc_pid_stat(5): the third word is the state, the ninth the flags, of which 4 is
+/// PF_EXITING.
+life life_of(pid_t pid) {
+  const auto text = text_of(pid, "stat");
+  const auto end_of_name = text.rfind(')');
+  if (end_of_name == std::string::npos) return life::over;
+  std::istringstream words{text.substr(end_of_name + 1)};
+  char state = 0;
+  long skipped = 0;
+  unsigned long flags = 0;
+  words >> state;
+  for (int i = 0; i < 5; ++i) words >> skipped;
+  words >> flags;
+  if (state == 'Z' || state == 'X') return life::over;
+  return (flags & 4) != 0 ? life::ending : life::on;
+}
+
+void adopt(pid_t pid, std::vector<stray>& into) {
+  auto process = os::adopt_child(pid);
+  if (!process) return;
+  auto name = text_of(pid, "comm");
+  while (name.ends_with('\n')) name.pop_back();
+  into.push_back({std::move(name), *std::move(process)});
+}
+
 } // namespace
 
 std::string new_mark() {
@@ -53,18 +86,26 @@ std::vector<pid_t> children_of_this_process() {
   return children;
 }
 
-std::vector<stray> find_strays(std::string_view mark, pid_t main) {
-  std::vector<stray> found;
-  for (const pid_t pid : children_of_this_process()) {
-    // A zombie's environment is empty.
-    if (pid == main || !has_variable(text_of(pid, "environ"), mark)) continue;
-    auto process = os::adopt_child(pid);
-    if (!process) continue;
-    auto name = text_of(pid, "comm");
-    while (name.ends_with('\n')) name.pop_back();
-    found.push_back({std::move(name), *std::move(process)});
+// A process that ends loses its environment first, then its children, and then it is a zombie. So
+// what a look has missed, because it came to us after the list was read, is behind a child that was
+// no zombie then: a look is repeated until it meets no new one.
+strays_seen look_for_strays(std::string_view mark) {
+  std::set<pid_t> zombies;
+  for (;;) {
+    strays_seen seen;
+    bool again = false;
+    for (const pid_t pid : children_of_this_process()) {
+      const auto environment = text_of(pid, "environ");
+      if (environment.empty()) {
+        const auto how = life_of(pid);
+        if (how == life::ending) seen.conclusive = false;
+        if (how == life::over && zombies.insert(pid).second) again = true;
+      } else if (has_variable(environment, mark)) {
+        adopt(pid, seen.strays);
+      }
+    }
+    if (!again || !seen.strays.empty()) return seen;
   }
-  return found;
 }
 
 } // namespace coppice

@@ -24,8 +24,13 @@ struct stray {
   std::string name; ///< "redis-server", as in /proc/PID/comm
   os::child_process process;
 };
-/// Our children that were started with `mark`, are not zombies, and are not `main`, the program
-/// itself (0: it is reaped). They become the caller's.
-[[nodiscard]] std::vector<stray> find_strays(std::string_view mark, pid_t main = 0);
+struct strays_seen {
+  std::vector<stray> strays;
+  /// False: a child of ours is about to end, its environment gone already and its own children not
+  /// yet ours. Whoever has found no stray must look again.
+  bool conclusive = true;
+};
+/// Our children that were started with `mark` and are not zombies. They become the caller's.
+[[nodiscard]] strays_seen look_for_strays(std::string_view mark);
 
 } // namespace coppice

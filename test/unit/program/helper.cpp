@@ -178,6 +178,10 @@ void act(std::string word) {
   if (what == "notify-other") notify("STATUS=not yet\nREADY=0");
   if (what == "notify-from-child") notify_from_child();
   if (what == "daemon") become_daemon();
+  if (what == "fat") { // its end, and that of those it forks, takes a while
+    const auto size = static_cast<std::size_t>(number) * 1024 * 1024;
+    std::memset(std::malloc(size), 1, size);
+  }
   if (what == "child" && ::fork() == 0) {
     ::alarm(60); // whoever forgets it is rid of it all the same
     sleep_for_ever();

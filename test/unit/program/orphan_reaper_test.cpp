@@ -45,7 +45,7 @@ TEST_CASE("this process knows its children") {
     return 0;
   });
   CHECK(children_of_this_process() == std::vector<pid_t>{child.pid()});
-  CHECK(find_strays(new_mark()).empty());
+  CHECK(look_for_strays(new_mark()).strays.empty());
 }
 
 } // namespace coppice

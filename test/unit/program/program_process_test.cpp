@@ -207,6 +207,21 @@ TEST_CASE("a program that forks twice is noticed, said, and ended") {
   CHECK(code == 0);
 }
 
+TEST_CASE("a program that forks twice is noticed while those in between still end") {
+  const int code = test::code_of_child([] {
+    become_subreaper();
+    for (int i = 0; i < 20; ++i) {
+      world it;
+      it.start({"fat=64", "daemon"});
+      it.until_ended();
+      if (!it.logged("left process")) return 2;
+      if (!only_zombies_are_left(it.loop)) return 3;
+    }
+    return 0;
+  });
+  CHECK(code == 0);
+}
+
 TEST_CASE("what a program leaves running is killed when it does not end, with all below it") {
   const int code = test::code_of_child([] {
     become_subreaper();
