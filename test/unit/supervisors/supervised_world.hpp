@@ -44,6 +44,9 @@ struct end_now {
   coppice::ending how{};
 };
 struct drop_dead {}; // quits without a word
+struct retire_now {
+  coppice::ending how{};
+};
 
 /// Whether it becomes ready by itself and ends when asked to.
 enum class manner { obedient, slow, stubborn };
@@ -66,6 +69,10 @@ struct test_child {
         },
         [this](become_ready) { say_ready(); },
         [this](const end_now& m) { end(m.how); },
+        [this](const retire_now& m) {
+          port::mail(self, child_retires{context.id, context.incarnation, m.how})
+              .send(context.supervisor);
+        },
         [this](drop_dead) {
           book->living.erase(context.id);
           self->quit();
@@ -214,4 +221,5 @@ COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::become_ready)
 COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::end_now)
 COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::drop_dead)
 COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::ask_for)
+COPPICE_LOCAL_MESSAGE(supervisor_tests, coppice::test::retire_now)
 COPPICE_MESSAGES_END(supervisor_tests)

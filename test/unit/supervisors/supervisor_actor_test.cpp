@@ -154,6 +154,45 @@ TEST_CASE("a plain actor is ready when spawned, and its exit is its end") {
   }
 }
 
+TEST_CASE("a child that retires is another actor, and the old one goes when that is ready") {
+  supervised_world w;
+  w.start({.id = "top", .children = {w.child({.id = "a"})}});
+  const caf::actor old = w.book().living["a"];
+  CHECK(w.tell("a", retire_now{{ending::well, "old age"}}) == "start a#2; stop a#1");
+  CHECK(w.actors() == 2);
+  REQUIRE(w.log().lines.size() == 1);
+  CHECK(w.log().lines[0] == "a (incarnation 1, pid 70): is replaced because of old age after 0 s");
+}
+
+TEST_CASE("a successor that is never ready is killed and tried again, while the child serves on") {
+  supervised_world w;
+  const child_spec spec{.id = "a", .backoff = exact, .ready_timeout = 1s};
+  startable it = w.child(spec);
+  it.start = [obedient = it.start,
+              slow = w.child(spec, manner::slow).start](const start_context& context) {
+    const bool never_ready = context.incarnation == 2 || context.incarnation == 3;
+    return never_ready ? slow(context) : obedient(context);
+  };
+  w.start({.id = "top", .children = {it}});
+  CHECK(w.tell("a", retire_now{{ending::well, "old age"}}) == "start a#2");
+  CHECK(w.pass(999ms) == "");
+  CHECK(w.pass(1ms) == "kill a#2");
+  CHECK(w.tree().find("a  worker  up  pid 70  restarts") != std::string::npos); // still the first
+  CHECK(w.pass(99ms) == "");
+  CHECK(w.pass(1ms) == "start a#3");
+  CHECK(w.pass(1s) == "kill a#3");
+  CHECK(w.pass(199ms) == "");
+  CHECK(w.pass(1ms) == "start a#4; stop a#1");
+  CHECK(w.tree().find("a  worker  up  pid 70  incarnation 4") != std::string::npos);
+  CHECK(w.actors() == 2);
+  const auto& lines = w.log().lines;
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[1].find("(incarnation 2): start failed, tried again: not ready within 1 s") !=
+        std::string::npos);
+  CHECK(lines[2].find("(incarnation 3): start failed, tried again: not ready within 1 s") !=
+        std::string::npos);
+}
+
 TEST_CASE("words of an old incarnation change nothing") {
   supervised_world w;
   w.start({.id = "top", .children = {w.child({.id = "a", .backoff = exact})}});

@@ -98,6 +98,45 @@ TEST_CASE("every wrong field of a supervisor is named with its value") {
   CHECK(validate({.intensity = {.restarts = 0, .period = 0s}}, {}).empty());
 }
 
+TEST_CASE("every wrong field of a template is named with its value") {
+  const auto only_of = [](const supervisor_spec& spec, const child_template& dynamic) {
+    const auto found = validate(spec, {}, dynamic);
+    CAPTURE(found.size());
+    REQUIRE(found.size() == 1);
+    return found[0].message();
+  };
+  const child_template good{.spec = {.id = "web"}, .initial = 2, .max_children = 2};
+  CHECK(validate({}, {}, good).empty());
+  for (const auto strategy : {restart_strategy::one_for_all, restart_strategy::rest_for_one})
+    CHECK(only_of({.strategy = strategy}, good) ==
+          "supervisor: strategy = " + std::string{to_string(strategy)} +
+              ": dynamic children are restarted one by one: one_for_one");
+  child_template bad = good;
+  bad.initial = bad.max_children = 0;
+  CHECK(only_of({}, bad) == "supervisor: max_children = 0: is not within 1 and 10000");
+  bad.max_children = limits::dynamic_children + 1;
+  CHECK(only_of({}, bad) == "supervisor: max_children = 10001: is not within 1 and 10000");
+  bad = good;
+  bad.initial = 3;
+  CHECK(only_of({}, bad) == "supervisor: instances = 3: is more than max_children (2)");
+  bad = good;
+  bad.spec.id = "";
+  CHECK(only_of({}, bad) == "child \"the template\": id = \"\": must not be empty");
+  bad = good;
+  bad.spec.ready_timeout = 0s;
+  CHECK(only_of({}, bad) == "child \"web\": ready_timeout = 0 s: must be positive");
+  bad = good;
+  bad.spec.significant = true;
+  bad.spec.restart = transient;
+  CHECK(only_of({}, bad) ==
+        "child \"web\": significant = true: means nothing while auto_shutdown is never");
+  bad = good;
+  bad.spec.backoff = backoff::none;
+  CHECK(
+      only_of({.on_exceeded = degrade}, bad) ==
+      "child \"web\": backoff = none: a degraded child is tried again at backoff.max: a hot loop");
+}
+
 TEST_CASE("everything that is wrong is named at once, in order") {
   const std::vector children{child_spec{.id = "", .shutdown = 0s},
                              child_spec{.id = "b", .backoff = {.factor = 0, .jitter = -1}}};
