@@ -88,7 +88,7 @@ void lease_writer::handling(bool replayable) noexcept {
   if (next.phase == exchange_phase::closing) return;
   if (next.phase != exchange_phase::streaming) next.phase = exchange_phase::handling;
   next.why = abandoned_why::none;
-  next.replayable = replayable;
+  next.replayable = replayable && (!passed_ || next.replayable);
   if (next.word() != now_.state) mark(next);
 }
 
@@ -177,6 +177,7 @@ bool lease_writer::cover(std::string_view input, std::string_view output, bool l
   if (!input.empty()) std::memmove(journal(), input.data(), input.size());
   if (!output.empty()) std::memmove(stage(), output.data(), output.size());
   commit(next);
+  passed_ = false;
   return true;
 }
 

@@ -81,6 +81,9 @@ public:
   [[nodiscard]] bool exposed() const noexcept {
     return lease_state::of(now_.state).phase == exchange_phase::streaming;
   }
+  /// One exchange past the slot is over. The record still begins with it, so those that follow can
+  /// only be run again together with it.
+  void passed() noexcept { passed_ = exposed(); }
   /// Received and sent meanwhile.
   void received_past(std::size_t n) noexcept { taken_ += n; }
   void sent_past(std::size_t n) noexcept { written_ += n; }
@@ -114,6 +117,7 @@ private:
 
   slot_head* head_ = nullptr;
   bool moved_ = false;
+  bool passed_ = false; ///< exchanges are over that the record still begins with
   std::uint32_t deepest_ = 0;
   std::uint64_t taken_ = 0;   ///< input that recv has given, in bytes since the connection's start
   std::uint64_t written_ = 0; ///< output that send has taken, the same

@@ -55,6 +55,7 @@ void leased_connection::reply(std::size_t n, std::span<const std::string_view> a
     // The answer may point into the input: it is handed over before that is given up.
     set_.hand_over(*this, answer);
     set_.consume(*this, n);
+    lease_.passed();
     between_ = true;
   }
   set_.exchange_done();
@@ -102,6 +103,7 @@ void leased_connection::end_stream() {
   if (state_ != state::open) return;
   assert(streaming_);
   streaming_ = false;
+  lease_.passed();
   between_ = true;
   set_.exchange_done();
   if (!dispatching_) set_.settle(*this);

@@ -203,3 +203,45 @@ TEST_CASE("a connection that closes returns its lease", "[protection]") {
   CHECK(slot_of(returned[0]) == 0);
   CHECK_FALSE(returned_alive(returned[0]));
 }
+
+TEST_CASE("an exchange that is over is not run twice because the next one may be", "[protection]") {
+  const std::string large = pattern(60'000);
+  int posts = 0;
+  script s;
+  s.on_input = [&](leased_connection& c) {
+    for (auto end = c.input().find('\n'); end != std::string_view::npos;
+         end = c.input().find('\n')) {
+      const auto line = c.input().substr(0, end);
+      if (line == "post") ++posts;
+      c.replayable(line != "post");
+      if (line == "wait") return;
+      c.reply(end + 1, large);
+    }
+  };
+  // Nobody reads, so the second answer finds the stage full: it leaves the slot, unsent.
+  moving_connection it{s, {.server_send = 4608, .client_receive = 4608}};
+  send_all(it.client, "get\npost\nwait\n");
+  it.adopt();
+  it.world->until([&] { return posts == 1; });
+  CHECK(it.move().next.phase == exchange_phase::abandoned);
+  CHECK(posts == 1);
+}
+
+TEST_CASE("exchanges that may all be run again are, from the first that is not sent",
+          "[protection]") {
+  const std::string large = pattern(60'000);
+  script s;
+  s.on_input = [&](leased_connection& c) {
+    for (auto end = c.input().find('\n'); end != std::string_view::npos;
+         end = c.input().find('\n')) {
+      c.replayable(true);
+      c.reply(end + 1, large);
+    }
+  };
+  moving_connection it{s, {.server_send = 4608, .client_receive = 4608}};
+  send_all(it.client, "one\ntwo\n");
+  it.adopt();
+  it.world->until([&] { return s.inputs == 1; });
+  CHECK(it.move().input.size == 4);
+  CHECK(it.world->receive_exactly(it.client, 120'000) == large + large);
+}
