@@ -44,7 +44,12 @@ result<os::unique_fd> listen_on(const endpoint& where, const listen_options& opt
   os::unique_fd fd{::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd) return system_failure("open socket for", to_string(where));
   const bool v6 = address.ai_family == AF_INET6;
-  if ((options.reuse_addr && !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, true)) ||
+  // Accepted sockets inherit it. Out of line, an urgent byte (RFC 6093) is one that recv steps
+  // over, while the kernel counts it among those taken: whoever goes on with the connection of a
+  // dead worker would look for it in the journal, and find what an earlier connection has left
+  // there.
+  if (!set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE, true) ||
+      (options.reuse_addr && !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, true)) ||
       (v6 && !set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only)) ||
       (options.nodelay && !set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, true)))
     return system_failure("set options of", to_string(where));

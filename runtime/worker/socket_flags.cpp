@@ -24,7 +24,7 @@ void refresh_socket_flags(int fd) noexcept {
   set(fd, SOL_SOCKET, SO_LINGER, linger{0, 0});
   set(fd, SOL_SOCKET, SO_RCVTIMEO, timeval{0, 0});
   set(fd, SOL_SOCKET, SO_SNDTIMEO, timeval{0, 0});
-  set(fd, SOL_SOCKET, SO_OOBINLINE, 0);
+  set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
 void set_nonblocking(int fd) noexcept {

@@ -7,7 +7,7 @@
 namespace coppice {
 
 /// Sets everything anew that an earlier holder of `fd` (borrowed) may have left behind:
-/// non-blocking, no cork, no delay, no linger, no timeouts, urgent data out of line. A dead
+/// non-blocking, no cork, no delay, no linger, no timeouts, urgent data in line. A dead
 /// worker's cork delayed the next one's answer by 208 ms. A socket that refuses an option has none
 /// of that kind.
 void refresh_socket_flags(int fd) noexcept;

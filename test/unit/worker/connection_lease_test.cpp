@@ -245,3 +245,26 @@ TEST_CASE("exchanges that may all be run again are, from the first that is not s
   CHECK(it.move().input.size == 4);
   CHECK(it.world->receive_exactly(it.client, 120'000) == large + large);
 }
+
+TEST_CASE("urgent bytes are counted as what they are: bytes of the stream", "[protection]") {
+  script s;
+  s.on_input = echo_lines;
+  moving_connection it{s};
+  it.adopt();
+  const auto urgent = [&](std::string_view bytes) {
+    REQUIRE(::send(it.client.get(), bytes.data(), bytes.size(), MSG_OOB | MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(bytes.size()));
+  };
+  send_all(it.client, "first\n");
+  CHECK(it.world->receive_exactly(it.client, 6) == "first\n");
+  urgent("ur");
+  it.world->until([&] { return s.lease != nullptr && s.lease->input() == "ur"; });
+  CHECK(it.move().input.size == 2);
+  CHECK(s.lease->input() == "ur");
+  // What comes while nobody has the connection is not counted as taken, nor shown twice.
+  it.world.reset();
+  urgent("ge");
+  send_all(it.client, "nt\n");
+  CHECK(it.move_to_new().input.size == 2);
+  CHECK(it.world->receive_exactly(it.client, 7) == "urgent\n");
+}
