@@ -196,9 +196,12 @@ void connection_set::exchange_done() noexcept {
 void connection_set::settle(leased_connection& c) {
   if (c.state_ == state::over || c.state_ == state::vacant) return;
   if (c.state_ != state::open) consume(c, c.input_size_); // nobody reads it any more
+  // Before the last bytes of an exchange past the slot are sent: its peer may go on at once, and
+  // a worker that dies then has finished it.
+  if (c.between_) try_to_cover(c);
   keep_input(c);
   if (c.unsent() > 0 && !c.flush_awaited_) flush(c);
-  if (c.between_) try_to_cover(c);
+  if (c.between_) try_to_cover(c); // it may fit now
   if (c.state_ == state::flushing && c.unsent() == 0) carry_on_close(c);
   if (c.yielding_) yield(c);
   update_interest(c);
