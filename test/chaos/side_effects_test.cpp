@@ -79,8 +79,11 @@ TEST_CASE("a request that takes longer than its workers live is run again and ag
 }
 
 TEST_CASE("answers that wait for slow clients are not made anew, nor is what they follow") {
-  storm s{{.name = "stage full", .clients = 8, .send_buffer = 4608,
- .may_refuse = true, .may_reset = true}};
+  storm s{{.name = "stage full",
+           .clients = 8,
+           .send_buffer = 4608,
+           .may_refuse = true,
+           .may_reset = true}};
   s.run([&](unsigned) {
     // More answers than the stage holds, before the first of them is read.
     stream_client c{s.port(), {.receive_buffer = 4608, .drip = 2048}};

@@ -16,10 +16,15 @@ std::chrono::milliseconds length_of_storm() {
 }
 
 std::vector<std::string> command(const storm_options& how, const std::string& runs) {
-  std::vector<std::string> argv{STORM_SERVICE, "--listen", "tcp://127.0.0.1:0",
-                                "--workers",   std::to_string(how.workers),
-                                "--log",       "warn",
-                                "--runs",      runs};
+  std::vector<std::string> argv{STORM_SERVICE,
+                                "--listen",
+                                "tcp://127.0.0.1:0",
+                                "--workers",
+                                std::to_string(how.workers),
+                                "--log",
+                                "warn",
+                                "--runs",
+                                runs};
   if (how.send_buffer > 0) {
     argv.emplace_back("--send-buffer");
     argv.push_back(std::to_string(how.send_buffer));
@@ -101,7 +106,9 @@ bool storm::judge(const asked& request, const received& got) {
   }
   if (got.how == ending_of_call::done) return got.status == 200;
   ++resets_;
-  if (!how_.may_reset) fail(name + "cut off: " + std::string{to_string(got.how)});
+  if (!how_.may_reset)
+    fail(name + std::string{to_string(got.how)} + " after " + std::to_string(got.head.size()) +
+         " bytes of its head and " + std::to_string(got.body.size()) + " of its body");
   return false;
 }
 

@@ -75,10 +75,9 @@ void serve(coppice::worker& self, const std::string& path) {
         auto timer = std::make_shared<asio::steady_timer>(self.context(), ms);
         auto reply = std::make_shared<http::responder>(std::move(responder));
         // The handler begins now, and ends when the time is over.
-        timer->async_wait([timer, reply, made = std::make_shared<http::response>(
-                                             run(*runs, request))](const asio::error_code&) {
-          reply->send(std::move(*made));
-        });
+        timer->async_wait(
+            [timer, reply, made = std::make_shared<http::response>(run(*runs, request))](
+                const asio::error_code&) { reply->send(std::move(*made)); });
       });
 }
 
@@ -87,8 +86,7 @@ void serve(coppice::worker& self, const std::string& path) {
 /// Instead of libc's: what a listening socket is set to, its connections inherit. Over loopback a
 /// megabyte would otherwise go out in one send.
 extern "C" int listen(int fd, int backlog) noexcept {
-  if (send_buffer > 0)
-    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+  if (send_buffer > 0) ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
   return static_cast<int>(::syscall(SYS_listen, fd, backlog));
 }
 
@@ -100,8 +98,8 @@ int main(int argc, char** argv) {
   app.add_option("--runs", runs, "Where the handlers' runs are counted")->required();
   app.add_option("--send-buffer", send_buffer, "SO_SNDBUF of the connections");
   if (const auto code = example::parse(app, argc, argv)) return *code;
-  return coppice::run(argc, argv, example::service(chosen, coppice::pool("web", [runs](
-                                                               coppice::worker& self) {
-                                                     serve(self, runs);
-                                                   })));
+  return coppice::run(argc, argv,
+                      example::service(chosen, coppice::pool("web", [runs](coppice::worker& self) {
+                                         serve(self, runs);
+                                       })));
 }
