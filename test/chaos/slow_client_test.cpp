@@ -47,9 +47,8 @@ void keep_asking(storm& s, const client_options& how, std::size_t step,
 TEST_CASE("requests that come byte by byte") {
   storms({.name = "byte by byte"}, [](storm& s, unsigned who) {
     const std::string content = content_of(200, who);
-    keep_asking(s, {}, 1, [&] {
-      return who % 2 == 0 ? s.ask("GET", 300) : s.ask("PUT", 300, {}, content);
-    });
+    keep_asking(s, {}, 1,
+                [&] { return who % 2 == 0 ? s.ask("GET", 300) : s.ask("PUT", 300, {}, content); });
   });
 }
 
