@@ -98,8 +98,9 @@ int main(int argc, char** argv) {
   app.add_option("--runs", runs, "Where the handlers' runs are counted")->required();
   app.add_option("--send-buffer", send_buffer, "SO_SNDBUF of the connections");
   if (const auto code = example::parse(app, argc, argv)) return *code;
-  return coppice::run(argc, argv,
-                      example::service(chosen, coppice::pool("web", [runs](coppice::worker& self) {
-                                         serve(self, runs);
-                                       })));
+  auto web = coppice::pool("web", [runs](coppice::worker& self) { serve(self, runs); });
+  // As many deaths as the storm likes, and little rest after them.
+  web.backoff({.first = std::chrono::milliseconds{5}, .max = std::chrono::milliseconds{20}})
+      .intensity({.restarts = 10'000, .period = std::chrono::seconds{1}});
+  return coppice::run(argc, argv, example::service(chosen, std::move(web)));
 }

@@ -33,8 +33,8 @@ struct received {
   ending_of_call how = ending_of_call::done;
   int status = 0;
   int interims = 0; ///< 1xx before it
-  std::string head;
-  std::string body;
+  std::string head{};
+  std::string body{};
   std::size_t length = 0; ///< what the head says
 
   [[nodiscard]] std::uint64_t number(std::string_view field) const;
