@@ -18,7 +18,7 @@ std::chrono::milliseconds length_of_storm() {
 std::vector<std::string> command(const storm_options& how, const std::string& runs) {
   std::vector<std::string> argv{STORM_SERVICE,
                                 "--listen",
-                                "tcp://127.0.0.1:0",
+                                "tcp://" + how.host + ":0",
                                 "--workers",
                                 std::to_string(how.workers),
                                 "--log",

@@ -35,6 +35,7 @@ struct storm_options {
   /// Whether the documentation lets an answer be 500, 502 or 503, or a connection be reset.
   bool may_refuse = false;
   bool may_reset = false;
+  std::string host = "127.0.0.1";
 };
 
 /// A request that is sent, and what is allowed to come of it.
@@ -64,6 +65,7 @@ public:
 
   [[nodiscard]] bool over() const { return clock_type::now() >= end_; }
   [[nodiscard]] int port() const { return program_->port(); }
+  [[nodiscard]] const std::string& host() const { return how_.host; }
   [[nodiscard]] program& service() { return *program_; }
 
 private:
