@@ -21,14 +21,14 @@ void ask_on(storm& s, std::string_view method, std::size_t bytes, std::string_vi
   }
 }
 
-/// The same, eight at a time.
-void pipeline_on(storm& s, std::size_t bytes, std::string_view query) {
+/// The same, some at a time.
+void pipeline_on(storm& s, std::size_t bytes, std::string_view query, int depth = 8) {
   stream_client c{s.port()};
   if (!c.connected()) return s.fail("it does not connect");
   while (!s.over()) {
     std::vector<asked> requests;
     std::string all;
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < depth; ++i) {
       requests.push_back(s.ask("GET", bytes, query));
       all += requests.back().text;
     }
@@ -98,4 +98,41 @@ TEST_CASE("answers that wait for slow clients are not made anew, nor is what the
     for (const auto& request : requests)
       if (!s.judge(request, c.receive())) return;
   });
+}
+
+TEST_CASE("pipelines that are longer than the journal") {
+  storm s{{.name = "deep pipelines", .clients = 8}};
+  s.run([&](unsigned who) { pipeline_on(s, 100, who % 2 == 0 ? "" : "&ms=0", 500); });
+}
+
+TEST_CASE("workers that are asked to end give their connections to others, killed or not") {
+  storm s{{.name = "drained and killed", .clients = 32, .signal = SIGTERM}};
+  s.run([&](unsigned who) {
+    if (who % 4 == 0) return pipeline_on(s, 1000, "&us=100");
+    ask_on(s, "GET", 1000, who % 4 == 1 ? "&ms=10" : "&us=100");
+  });
+}
+
+TEST_CASE("under protection::connection nothing is run twice, whatever its method") {
+  storm s{{.name = "protection::connection",
+           .clients = 32,
+           .may_refuse = true,
+           .protection = "connection"}};
+  s.run([&](unsigned who) {
+    stream_client c{s.port()};
+    if (!c.connected()) return s.fail("it does not connect");
+    while (!s.over()) {
+      auto request = s.ask("GET", 1000, who % 4 == 0 ? "&ms=10" : "&us=100");
+      request.once = true;
+      if (const auto how = c.send(request.text); how != ending_of_call::done)
+        return s.cannot("send", how);
+      if (!s.judge(request, c.receive())) return;
+    }
+  });
+}
+
+TEST_CASE("workers that are executed anew, not forked, go on with connections as well") {
+  storm s{{.name = "executed", .workers = 2, .kill_from_ms = 100, .kill_to_ms = 300,
+           .spawn = "exec"}};
+  s.run([&](unsigned who) { ask_on(s, "GET", 1000, who % 2 == 0 ? "&ms=10" : "&us=100"); });
 }

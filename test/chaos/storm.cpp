@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <thread>
 
 namespace coppice::test {
@@ -24,7 +25,11 @@ std::vector<std::string> command(const storm_options& how, const std::string& ru
                                 "--log",
                                 "warn",
                                 "--runs",
-                                runs};
+                                runs,
+                                "--protection",
+                                how.protection,
+                                "--spawn",
+                                how.spawn};
   if (how.send_buffer > 0) {
     argv.emplace_back("--send-buffer");
     argv.push_back(std::to_string(how.send_buffer));
@@ -49,7 +54,18 @@ asked storm::ask(std::string_view method, std::size_t bytes, std::string_view qu
   request.text += query;
   request.text += " HTTP/1.1\r\nHost: x\r\n";
   request.text += fields;
-  if (method != "GET") {
+  if (fields.find("chunked") != std::string_view::npos) {
+    request.text += "\r\n";
+    for (std::string_view left = content; !left.empty();) {
+      const auto piece = left.substr(0, 97);
+      char line[16];
+      std::snprintf(line, sizeof line, "%zx\r\n", piece.size());
+      (request.text += line).append(piece) += "\r\n";
+      left.remove_prefix(piece.size());
+    }
+    request.text += "0\r\n\r\n";
+    request.content = digest(content);
+  } else if (method != "GET") {
     request.text += "Content-Length: " + std::to_string(content.size()) + "\r\n\r\n";
     request.text += content;
     request.content = digest(content);
@@ -115,12 +131,19 @@ bool storm::judge(const asked& request, const received& got) {
 void storm::kill_workers() {
   std::mt19937 random{seed_};
   std::uniform_int_distribution<int> pause{how_.kill_from_ms, how_.kill_to_ms};
+  std::set<pid_t> asked_to_end;
   while (!over()) {
     if (program_->wait_exit_within(std::chrono::milliseconds{pause(random)})) break;
     program_->read_output();
     if (how_.signal == 0) continue;
     const auto now = program_->workers();
-    if (!now.empty() && ::kill(now[random() % now.size()], how_.signal) == 0) ++kills_;
+    if (now.empty()) continue;
+    const pid_t worker = now[random() % now.size()];
+    int signal = how_.signal;
+    // A second SIGTERM means a hurry, in which connections are closed.
+    if (signal == SIGTERM && (random() % 2 == 0 || !asked_to_end.insert(worker).second))
+      signal = SIGKILL;
+    if (::kill(worker, signal) == 0) ++kills_;
   }
 }
 

@@ -27,7 +27,8 @@ struct storm_options {
   std::string name;
   unsigned workers = 4;
   unsigned clients = 16;
-  /// A random worker dies this far apart; no deaths at all if `signal` is 0.
+  /// A random worker dies this far apart; no deaths at all if `signal` is 0. With SIGTERM some are
+  /// asked to end, each once, and some are killed, also while they drain.
   int kill_from_ms = 20;
   int kill_to_ms = 100;
   int signal = SIGKILL;
@@ -36,6 +37,8 @@ struct storm_options {
   bool may_refuse = false;
   bool may_reset = false;
   std::string host = "127.0.0.1";
+  std::string protection = "request";
+  std::string spawn = "zygote";
 };
 
 /// A request that is sent, and what is allowed to come of it.
