@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <mutex>
 #include <random>
 #include <string>
@@ -17,73 +18,97 @@ using namespace coppice::test;
 
 namespace {
 
-struct counts {
-  std::size_t primary = 0, zygote = 0;
-  bool operator==(const counts&) const = default;
+constexpr int handoffs = 2000;
+
+/// What the clients of one case saw.
+struct seen {
+  std::atomic<int> next = 0, done = 0, failed = 0;
+  std::mutex guard;
+  std::string first_failure;
 };
 
+/// One connection after the other, one request on each.
+void ask_all(int port, seen& saw) {
+  for (int n = saw.next++; n < handoffs; n = saw.next++) {
+    stream_client c{port};
+    const auto number = std::to_string(n);
+    auto how = c.connected() ? c.send("GET /run?id=" + number + "&us=500 HTTP/1.1\r\nHost: x\r\n" +
+                                      (n % 2 == 0 ? "Connection: close\r\n\r\n" : "\r\n"))
+                             : ending_of_call::reset;
+    received got;
+    if (how == ending_of_call::done) how = (got = c.receive()).how;
+    ++saw.done;
+    if (how == ending_of_call::done && got.status == 200 && got.has("X-Run: ")) continue;
+    ++saw.failed;
+    const std::lock_guard lock{saw.guard};
+    if (saw.first_failure.empty())
+      saw.first_failure =
+          number + ": " + std::string{to_string(how)} + ", " + std::to_string(got.status);
+  }
+}
+
+struct counts {
+  std::size_t primary = 0, zygote = 0;
+};
 counts open_in(const program& p) { return {open_files(p.pid()), open_files(p.zygote())}; }
 
 /// Everybody is there and nobody is on the way.
 bool at_rest(const program& p) { return p.workers().size() == 4 && p.spare() != 0; }
 
-} // namespace
-
-TEST_CASE(
-    "handoffs that race with deaths leave no descriptor behind, and no client without answer") {
-  constexpr int handoffs = 2000;
+/// `victims` gives those of whom one dies next.
+void race(const char* name, const std::function<std::vector<pid_t>(const program&)>& victims) {
   const auto seed = std::random_device{}();
-  program p{{HTTP_HELLO, "--listen", "tcp://127.0.0.1:0", "--workers", "4", "--log", "warn"}};
+  const temporary_directory folder;
+  program p{{STORM_SERVICE, "--listen", "tcp://127.0.0.1:0", "--workers", "4", "--log", "error",
+             "--runs", folder.path() + "/runs"}};
   p.wait_ready();
   REQUIRE(eventually([&] { return at_rest(p); }));
   const counts before = open_in(p);
 
-  std::atomic<int> next = 0, failed = 0, done = 0;
-  std::mutex guard;
-  std::string first_failure;
+  seen saw;
   std::vector<std::thread> clients;
-  for (int i = 0; i < 8; ++i)
-    clients.emplace_back([&] {
-      for (int n = next++; n < handoffs; n = next++) {
-        stream_client c{p.port()};
-        const auto number = std::to_string(n);
-        auto how = c.connected() ? c.send("GET /n/" + number + "?us=500 HTTP/1.1\r\nHost: x\r\n" +
-                                          (n % 2 == 0 ? "Connection: close\r\n\r\n" : "\r\n"))
-                                 : ending_of_call::reset;
-        received got;
-        if (how == ending_of_call::done) how = (got = c.receive()).how;
-        ++done;
-        if (how == ending_of_call::done && got.status == 200 && got.body == number) continue;
-        ++failed;
-        const std::lock_guard lock{guard};
-        if (first_failure.empty())
-          first_failure = number + ": " + std::string{to_string(how)} + ", " +
-                          std::to_string(got.status) + " " + got.body;
-      }
-    });
+  for (int i = 0; i < 8; ++i) clients.emplace_back([&] { ask_all(p.port(), saw); });
   std::mt19937 random{seed};
   long kills = 0;
-  while (done < handoffs) {
+  while (saw.done < handoffs) {
     if (p.wait_exit_within(std::chrono::milliseconds{10 + random() % 20})) break;
     p.read_output();
-    const auto now = p.workers();
+    const auto now = victims(p);
     if (!now.empty() && ::kill(now[random() % now.size()], SIGKILL) == 0) ++kills;
   }
   for (auto& client : clients) client.join();
 
+  // It may have been at something when it was looked at first; a leak is of hundreds.
+  counts after;
   const bool settled = eventually([&] {
     p.read_output();
-    return at_rest(p) && open_in(p) == before;
+    after = open_in(p);
+    return at_rest(p) && after.primary <= before.primary && after.zygote > 0 &&
+           after.zygote <= before.zygote;
   });
-  const counts after = open_in(p);
-  std::printf("%d handoffs, %ld kills, %d failed; descriptors of the primary %zu, then %zu; of the "
-              "zygote %zu, then %zu; seed %u\n",
-              handoffs, kills, failed.load(), before.primary, after.primary, before.zygote,
-              after.zygote, seed);
-  INFO("seed " << seed << ", first failure: " << first_failure << "\n" << p.output());
-  CHECK(failed == 0);
+  std::printf("%s: %d handoffs, %ld kills, %d failed; descriptors of the primary %zu, then %zu; of "
+              "the zygote %zu, then %zu; seed %u\n",
+              name, handoffs, kills, saw.failed.load(), before.primary, after.primary,
+              before.zygote, after.zygote, seed);
+  INFO("seed " << seed << ", first failure: " << saw.first_failure << "\n" << p.output());
+  CHECK(saw.failed == 0);
   CHECK(kills > 0);
   CHECK(settled);
   p.signal(SIGTERM);
   CHECK(p.wait_exit().well());
+}
+
+} // namespace
+
+TEST_CASE("handoffs that race with deaths leave no descriptor and no client behind") {
+  race("workers", [](const program& p) { return p.workers(); });
+}
+
+TEST_CASE("nor do they when those that make workers die as well") {
+  race("workers, zygote and spare", [](const program& p) {
+    auto all = p.workers();
+    for (const pid_t one : {p.zygote(), p.spare()})
+      if (one != 0) all.push_back(one);
+    return all;
+  });
 }

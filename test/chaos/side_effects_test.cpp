@@ -132,7 +132,7 @@ TEST_CASE("under protection::connection nothing is run twice, whatever its metho
 }
 
 TEST_CASE("workers that are executed anew, not forked, go on with connections as well") {
-  storm s{{.name = "executed", .workers = 2, .kill_from_ms = 100, .kill_to_ms = 300,
-           .spawn = "exec"}};
+  storm s{
+      {.name = "executed", .workers = 2, .kill_from_ms = 100, .kill_to_ms = 300, .spawn = "exec"}};
   s.run([&](unsigned who) { ask_on(s, "GET", 1000, who % 2 == 0 ? "&ms=10" : "&us=100"); });
 }
