@@ -54,7 +54,10 @@ lease_verdict judge(const slot_head& head, std::uint64_t id, const lease_witness
   verdict.attempt = record.attempt;
   verdict.taken = kernel.taken;
   verdict.written = kernel.written;
-  verdict.history = one_more(before, record.in_off, whose);
+  // A handler that dies behind its answer has ended its exchange: the next one, of which nothing is
+  // there yet, has no part in it.
+  const bool nothing_of_it = now.phase == exchange_phase::reading && kernel.taken == record.in_off;
+  verdict.history = one_more(before, record.in_off, nothing_of_it ? blame::none : whose);
 
   // ---- output: what is staged and not written
   if (record.staged > stage_size) return reset("its stage is too long");

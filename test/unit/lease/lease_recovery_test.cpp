@@ -224,3 +224,12 @@ TEST_CASE("whatever a worker wrote, a verdict's ranges lie within the slot", "[l
   }
   CHECK(goes_on > 0);
 }
+
+TEST_CASE("an exchange of which nothing is there yet is not to blame", "[lease]") {
+  scene s{in(exchange_phase::reading)};
+  s.whose = blame::crash;
+  s.kernel.taken = s.now().in_off;
+  CHECK(s.verdict().history.crashes == 0);
+  s.kernel.taken = s.now().in_off + 1; // it may be its very first byte
+  CHECK(s.verdict().history.crashes == 1);
+}
