@@ -136,3 +136,18 @@ TEST_CASE("workers that are executed anew, not forked, go on with connections as
       {.name = "executed", .workers = 2, .kill_from_ms = 100, .kill_to_ms = 300, .spawn = "exec"}};
   s.run([&](unsigned who) { ask_on(s, "GET", 1000, who % 2 == 0 ? "&ms=10" : "&us=100"); });
 }
+
+TEST_CASE("a request that its workers die of is given up, and nobody else notices") {
+  storm s{{.name = "poison", .clients = 16, .signal = 0, .may_refuse = true}};
+  s.run([&](unsigned who) {
+    if (who != 0) return ask_on(s, "PUT", 100, who % 2 == 0 ? "&ms=5" : "&us=50", "");
+    const auto poison = s.ask("GET", 0, "&abort=1");
+    stream_client c{s.port()};
+    if (const auto how = c.send(poison.text); how != ending_of_call::done)
+      return s.fail("a poisonous request is not taken");
+    const auto got = c.receive();
+    if (got.status != 500) s.fail("it was answered " + std::to_string(got.status));
+    if (const auto runs = s.runs_of(poison).runs.load(); runs != 2)
+      s.fail("it was run " + std::to_string(runs) + " times");
+  });
+}

@@ -66,6 +66,8 @@ public:
   /// Runs `client` in threads until the time is over. A client that returns earlier has failed.
   void run(const std::function<void(unsigned who)>& client);
 
+  /// What its handlers have done about a request so far.
+  [[nodiscard]] const run_entry& runs_of(const asked& request) const { return runs_[request.id]; }
   [[nodiscard]] bool over() const { return clock_type::now() >= end_; }
   [[nodiscard]] int port() const { return program_->port(); }
   [[nodiscard]] const std::string& host() const { return how_.host; }

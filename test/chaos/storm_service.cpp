@@ -7,6 +7,8 @@
 //                            to this run, and with X-Run, X-Attempt and X-Content
 //       &us=U                after U us of work
 //       &ms=M                after M ms, while the worker does other things
+//       &abort=1             abort() instead of an answer
+//       &abort=1             abort() instead
 //   /pid                     the worker's process id
 
 #include "examples/options.hpp"
@@ -54,6 +56,7 @@ http::response run(const test::run_file& runs, const http::request& request) {
   const auto id = request.query_number("id").value_or(0);
   const auto number = runs.begin(id, request.attempt());
   work_for(std::chrono::microseconds{request.query_number("us").value_or(0)});
+  if (request.query_number("abort") && !request.query_number("ms")) std::abort();
   return answer_of(id, number, request.query_number("bytes").value_or(0))
       .header("X-Run", std::to_string(number))
       .header("X-Attempt", std::to_string(request.attempt()))
@@ -76,8 +79,11 @@ void serve(coppice::worker& self, const std::string& path) {
         auto reply = std::make_shared<http::responder>(std::move(responder));
         // The handler begins now, and ends when the time is over.
         timer->async_wait(
-            [timer, reply, made = std::make_shared<http::response>(run(*runs, request))](
-                const asio::error_code&) { reply->send(std::move(*made)); });
+            [timer, reply, made = std::make_shared<http::response>(run(*runs, request)),
+             poison = request.query_number("abort").has_value()](const asio::error_code&) {
+              if (poison) std::abort();
+              reply->send(std::move(*made));
+            });
       });
 }
 
