@@ -62,10 +62,14 @@ std::vector<accepted_socket> worker_proxy::recover_all() {
                      : asked_to_end_ ? blame::none
                      : killed        ? blame::kill
                                      : blame::crash;
+  // What goes on behind an asynchronous handler is on nobody's account, unless the worker has said
+  // why it ends.
+  const bool unexplained = whose == blame::crash && running == 0 && reason_.empty();
+  const auto others = unexplained ? blame::suspect : blame::none;
   std::vector<accepted_socket> left;
   for (auto& c : held_.take_all()) {
     const bool blamed = c.lease == running;
-    recover(std::move(c), level, blamed ? whose : blame::none, left);
+    recover(std::move(c), level, blamed ? whose : others, left);
   }
   for (auto& c : untaken_.take_all()) {
     if (c.lease == 0)
@@ -89,9 +93,10 @@ void worker_proxy::recover(offered_connection connection, protection level, blam
 
 void worker_proxy::remember_crash(offered_connection& connection, blame whose,
                                   carried_lease& into) {
-  if (into.history.in_off == connection.history.in_off)
-    into.crashes = std::move(connection.crashes);
-  if (whose != blame::crash) return;
+  const bool same = into.history.in_off == connection.history.in_off;
+  if (same) into.crashes = std::move(connection.crashes);
+  const bool counted = into.history.crashes > (same ? connection.history.crashes : 0);
+  if (whose != blame::crash || !counted) return;
   into.crashes.push_back(fmt::format("{} (incarnation {}, pid {}): {}", parts_.name,
                                      parts_.key.incarnation, pid_, how_it_ended().reason));
   if (into.history.crashes == limits::poison_crashes) report_poison(into);

@@ -16,7 +16,7 @@ lease_verdict reset(const char* why) noexcept {
 exchange_history one_more(exchange_history history, std::uint64_t in_off, blame whose) noexcept {
   if (history.in_off != in_off) history = {.in_off = in_off};
   ++history.moves;
-  if (whose == blame::kill) ++history.kills;
+  if (whose == blame::kill || whose == blame::suspect) ++history.kills;
   if (whose == blame::crash) ++history.crashes;
   return history;
 }
@@ -54,10 +54,13 @@ lease_verdict judge(const slot_head& head, std::uint64_t id, const lease_witness
   verdict.attempt = record.attempt;
   verdict.taken = kernel.taken;
   verdict.written = kernel.written;
+  const bool handled =
+      now.phase == exchange_phase::handling || now.phase == exchange_phase::streaming;
   // A handler that dies behind its answer has ended its exchange: the next one, of which nothing is
   // there yet, has no part in it.
   const bool nothing_of_it = now.phase == exchange_phase::reading && kernel.taken == record.in_off;
-  verdict.history = one_more(before, record.in_off, nothing_of_it ? blame::none : whose);
+  if (nothing_of_it || (whose == blame::suspect && !handled)) whose = blame::none;
+  verdict.history = one_more(before, record.in_off, whose);
 
   // ---- output: what is staged and not written
   if (record.staged > stage_size) return reset("its stage is too long");
@@ -99,8 +102,6 @@ lease_verdict judge(const slot_head& head, std::uint64_t id, const lease_witness
   }
 
   // ---- the exchange
-  const bool handled =
-      now.phase == exchange_phase::handling || now.phase == exchange_phase::streaming;
   const auto abandon = [&](abandoned_why why) {
     verdict.next.phase = exchange_phase::abandoned;
     verdict.next.replayable = false;

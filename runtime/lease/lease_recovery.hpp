@@ -19,18 +19,21 @@ struct lease_witness {
   bool over = false;         ///< both sides are, or it was reset: nothing can be done any more
 };
 
-/// What its worker's end says about the exchange whose handler was on the CPU.
+/// What its worker's end says about an exchange.
 enum class blame : std::uint8_t {
-  none,  ///< it was another one's, or nobody's
-  kill,  ///< SIGKILL: may be anybody's doing
-  crash, ///< any other end
+  none,    ///< it was another one's, or nobody's
+  kill,    ///< its handler was on the CPU. SIGKILL: may be anybody's doing
+  crash,   ///< the same, and any other end
+  suspect, ///< a crash, and no handler was on the CPU as far as is known: what goes on behind an
+           ///< asynchronous one is not. It may be any exchange's doing that was handled
 };
 
 /// What has happened to one exchange so far; it begins anew with the next one.
 struct exchange_history {
   std::uint64_t in_off = 0;  ///< which exchange that is
   std::uint32_t moves = 0;   ///< workers that it has been taken from
-  std::uint32_t kills = 0;   ///< of those, while its handler was on the CPU, by SIGKILL
+  std::uint32_t kills = 0;   ///< of those, while its handler was on the CPU, by SIGKILL, or as a
+                             ///< suspect
   std::uint32_t crashes = 0; ///< the same, otherwise
 };
 

@@ -225,6 +225,22 @@ TEST_CASE("whatever a worker wrote, a verdict's ranges lie within the slot", "[l
   CHECK(goes_on > 0);
 }
 
+TEST_CASE("a crash of which nobody knows whose it was counts for all that were handled",
+          "[lease]") {
+  scene s{in(exchange_phase::handling, true)};
+  s.whose = blame::suspect;
+  for (std::uint32_t i = 1; i < limits::poison_kills; ++i) {
+    const auto v = s.verdict();
+    CHECK(v.next == in(exchange_phase::reading));
+    CHECK(v.history.kills == i);
+    CHECK(v.history.crashes == 0);
+    s.before = v.history;
+  }
+  CHECK(s.verdict().next.why == abandoned_why::too_often);
+  s.now().state = in(exchange_phase::reading).word(); // of which no handler knew
+  CHECK(s.verdict().history.kills == limits::poison_kills - 1);
+}
+
 TEST_CASE("an exchange of which nothing is there yet is not to blame", "[lease]") {
   scene s{in(exchange_phase::reading)};
   s.whose = blame::crash;
