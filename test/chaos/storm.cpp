@@ -132,19 +132,18 @@ void storm::kill_workers() {
   std::mt19937 random{seed_};
   std::uniform_int_distribution<int> pause{how_.kill_from_ms, how_.kill_to_ms};
   std::set<pid_t> asked_to_end;
-  while (!over()) {
-    if (program_->wait_exit_within(std::chrono::milliseconds{pause(random)})) break;
+  do {
     program_->read_output();
     if (how_.signal == 0) continue;
     const auto now = program_->workers();
-    if (now.empty()) continue;
+    if (2 * now.size() < how_.workers) continue; // half of them must have been able to come back
     const pid_t worker = now[random() % now.size()];
     int signal = how_.signal;
     // A second SIGTERM means a hurry, in which connections are closed.
     if (signal == SIGTERM && (random() % 2 == 0 || !asked_to_end.insert(worker).second))
       signal = SIGKILL;
     if (::kill(worker, signal) == 0) ++kills_;
-  }
+  } while (!over() && !program_->wait_exit_within(std::chrono::milliseconds{pause(random)}));
 }
 
 void storm::check_runs() {
