@@ -66,6 +66,16 @@ inline constexpr std::size_t reserved_descriptors = 64;
 inline constexpr auto refusal_rest = 100ms;
 /// How long a taken connection's descriptor may stay open in the primary.
 inline constexpr auto taken_sweep = 50ms;
+/// First bytes of a connection that a sticky policy looks at, how often it looks, and how long it
+/// waits for them: then the connection is given out without.
+inline constexpr std::size_t first_bytes = 16 * 1024;
+inline constexpr std::size_t first_bytes_looks = 16;
+inline constexpr auto first_bytes_wait = 5000ms;
+/// Connections of one pool whose first bytes are awaited, besides those that wait for a worker. For
+/// one more, the one that has waited longest is given out without: silent clients stop nobody.
+inline constexpr std::size_t first_bytes_awaited = 1024;
+/// Sockets with news of their first bytes that are looked at in one round of the loop.
+inline constexpr int first_bytes_batch = 64;
 
 /// Bytes received in one call, into a buffer that all connections of a worker share.
 inline constexpr std::size_t connection_receive = 16 * 1024;

@@ -23,6 +23,14 @@ std::string v6_text(const sockaddr_in6& v6) {
   return text;
 }
 
+result<endpoint> peer_endpoint(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return system_failure("getpeername", {});
+  return endpoint_of(address);
+}
+
 } // namespace
 
 result<endpoint> endpoint_of(const sockaddr_storage& address) {
@@ -55,14 +63,16 @@ result<endpoint> local_endpoint(int fd) {
 }
 
 result<std::string> peer_address(int fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return system_failure("getpeername", {});
-  auto where = endpoint_of(address);
+  auto where = peer_endpoint(fd);
   if (!where) return tl::unexpected{where.error()};
   const bool v6 = where->host.find(':') != std::string::npos;
   return (v6 ? "[" + where->host + "]" : where->host) + ":" + std::to_string(where->port);
+}
+
+result<std::string> peer_host(int fd) {
+  auto where = peer_endpoint(fd);
+  if (!where) return tl::unexpected{where.error()};
+  return std::move(where->host);
 }
 
 } // namespace coppice

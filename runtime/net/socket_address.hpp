@@ -21,4 +21,7 @@ namespace coppice {
 /// getpeername(2).
 [[nodiscard]] result<std::string> peer_address(int fd);
 
+/// The same without the port: "127.0.0.1", "::1".
+[[nodiscard]] result<std::string> peer_host(int fd);
+
 } // namespace coppice
