@@ -3,17 +3,18 @@
 
 namespace coppice {
 
-std::vector<dispatch_table::entry>::iterator dispatch_table::find(worker_key worker) {
-  return std::find_if(entries_.begin(), entries_.end(),
-                      [&](const entry& e) { return e.worker == worker; });
+std::vector<worker_load>::iterator dispatch_table::find(worker_key worker) {
+  return std::find_if(entries_.begin(), entries_.end(), [&](const worker_load& e) {
+    return e.slot == worker.slot && e.incarnation == worker.incarnation;
+  });
 }
 
-void dispatch_table::add(worker_key worker, std::size_t credit) {
+void dispatch_table::add(worker_key worker, std::size_t credit, std::size_t open) {
   remove(worker);
   const auto at =
       std::upper_bound(entries_.begin(), entries_.end(), worker.slot,
-                       [](std::uint64_t slot, const entry& e) { return slot < e.worker.slot; });
-  entries_.insert(at, entry{worker, credit});
+                       [](std::uint64_t slot, const worker_load& e) { return slot < e.slot; });
+  entries_.insert(at, worker_load{worker.slot, worker.incarnation, credit, open});
   credit_ += credit;
 }
 
@@ -25,28 +26,21 @@ bool dispatch_table::remove(worker_key worker) {
   return true;
 }
 
-void dispatch_table::restore(worker_key worker, std::size_t n) {
+void dispatch_table::restore(worker_key worker, std::size_t n, std::size_t closed) {
   const auto it = find(worker);
   if (it == entries_.end()) return;
   it->credit += n;
+  it->open -= std::min(it->open, closed);
   credit_ += n;
 }
 
-std::optional<worker_key> dispatch_table::pick() {
+std::optional<worker_key> dispatch_table::pick(const newcomer& who) {
   if (credit_ == 0) return std::nullopt;
-  auto it = std::find_if(entries_.begin(), entries_.end(),
-                         [&](const entry& e) { return e.worker.slot > last_slot_; });
-  for (std::size_t tried = 0; tried <= entries_.size(); ++tried) {
-    if (it == entries_.end()) it = entries_.begin();
-    if (it->credit > 0) {
-      --it->credit;
-      --credit_;
-      last_slot_ = it->worker.slot;
-      return it->worker;
-    }
-    ++it;
-  }
-  return std::nullopt;
+  worker_load& chosen = entries_[policy_->choose(entries_, who)];
+  --chosen.credit;
+  ++chosen.open;
+  --credit_;
+  return worker_key{chosen.slot, chosen.incarnation};
 }
 
 } // namespace coppice

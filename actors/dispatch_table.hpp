@@ -1,9 +1,12 @@
 #pragma once
-// Which worker gets the next connection: round robin over the workers that are ready and have
-// credit. Pure. One worker is one incarnation: a replacement enters as a new one.
+// Which worker gets the next connection: of those that are ready and have credit, the one that the
+// pool's policy chooses. Pure. One worker is one incarnation: a replacement enters as a new one.
+
+#include <coppice/actors/balancer.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -18,30 +21,29 @@ struct worker_key {
 
 class dispatch_table {
 public:
-  /// A ready worker with room for `credit` handoffs. The same key again replaces what was known.
-  void add(worker_key worker, std::size_t credit);
+  explicit dispatch_table(std::shared_ptr<balancer> policy = make_balancer())
+      : policy_{std::move(policy)} {}
+
+  /// A ready worker with room for `credit` handoffs, which has `open` connections. The same key
+  /// again replaces what was known.
+  void add(worker_key worker, std::size_t credit, std::size_t open = 0);
   /// It gets nothing more. True if it was known.
   bool remove(worker_key worker);
-  /// It has taken `n` handoffs. Ignored for a worker that is not known: the message was late.
-  void restore(worker_key worker, std::size_t n);
-  /// The next in turn with credit, one of which is spent; nobody if all are full or none is ready.
-  [[nodiscard]] std::optional<worker_key> pick();
+  /// It has taken `n` handoffs, and `closed` of its connections are its no more. Ignored for a
+  /// worker that is not known: the message was late.
+  void restore(worker_key worker, std::size_t n, std::size_t closed = 0);
+  /// The policy's choice, one credit of which is spent; nobody if all are full or none is ready.
+  [[nodiscard]] std::optional<worker_key> pick(const newcomer& who = {});
 
   [[nodiscard]] std::size_t workers() const noexcept { return entries_.size(); }
   [[nodiscard]] std::size_t credit() const noexcept { return credit_; }
 
 private:
-  struct entry {
-    worker_key worker;
-    std::size_t credit;
-  };
-  [[nodiscard]] std::vector<entry>::iterator find(worker_key worker);
+  [[nodiscard]] std::vector<worker_load>::iterator find(worker_key worker);
 
-  std::vector<entry>
-      entries_; ///< ordered by slot, so that turns do not depend on who came back when
-  std::uint64_t last_slot_ =
-      0;                   ///< who had the last turn: the next one is the first with a greater slot
-  std::size_t credit_ = 0; ///< sum over all entries
+  std::shared_ptr<balancer> policy_;
+  std::vector<worker_load> entries_; ///< in the order of their slots
+  std::size_t credit_ = 0;           ///< sum over all entries
 };
 
 } // namespace coppice

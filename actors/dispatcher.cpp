@@ -1,23 +1,31 @@
 #include <coppice/actors/dispatcher.hpp>
 #include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/net/socket_address.hpp>
 
 namespace coppice {
 
 dispatcher::dispatcher(caf::event_based_actor* self, dispatcher_parts parts)
     : self_{self},
-      parts_{std::move(parts)} {
+      parts_{std::move(parts)},
+      table_{parts_.pool->policy} {
   // A dispatcher that was restarted knows nobody: those who live introduce themselves again.
   const auto myself = caf::actor_cast<caf::actor>(self_);
   parts_.pool->dispatcher = caf::actor_cast<caf::actor_addr>(myself);
   for (const auto& address : parts_.pool->proxies)
     if (auto proxy = caf::actor_cast<caf::actor>(address))
       port::mail(self_, introduce_yourself{}).send(proxy);
+  if (!parts_.bytes) return;
+  heads_.emplace(*parts_.bytes, parts_.sticky_by);
+  parts_.bytes->tell(
+      [deliver = parts_.deliver, to = caf::actor_cast<caf::actor_addr>(self_)](
+          std::vector<first_bytes_news> news) { deliver(to, first_bytes_came{std::move(news)}); });
 }
 
 dispatcher::~dispatcher() {
-  if (!waiting_.empty())
+  if (const auto left = waiting_.size() + (heads_ ? heads_->size() : 0); left > 0)
     parts_.log->warn("pool {}: {} connections that no worker took are closed", parts_.pool->name,
-                     waiting_.size());
+                     left);
+  if (parts_.bytes) parts_.bytes->tell(nullptr);
   // Nobody answers worker_gone any more, so nobody may wait for that answer.
   parts_.pool->dispatcher = nullptr;
   for (const auto& address : parts_.pool->proxies)
@@ -32,14 +40,14 @@ caf::behavior dispatcher::make_behavior() {
         steer_listeners();
       },
       [this](const worker_up& m) {
-        table_.add(m.worker, m.credit);
+        table_.add(m.worker, m.credit, m.open);
         proxies_[m.worker.slot] = {m.worker, m.proxy};
         parked_ = false;
         distribute();
         steer_listeners();
       },
       [this](const credit_restored& m) {
-        table_.restore(m.worker, m.credit);
+        table_.restore(m.worker, m.credit, m.closed);
         distribute();
         steer_listeners();
       },
@@ -71,29 +79,77 @@ caf::behavior dispatcher::make_behavior() {
         if (accepting_)
           port::mail(self_, start_accepting{caf::actor_cast<caf::actor>(self_)}).send(m.listener);
       },
-      [this](const everything_passed& m) { port::mail(self_, accepting_ended{}).send(m.reply_to); },
+      [this](const first_bytes_came& m) {
+        heads_->on_news(m.news, waiting_);
+        distribute();
+        steer_listeners();
+      },
+      [this](const first_bytes_overdue& m) {
+        overdue_planned_ = false;
+        heads_->give_out_before(m.mark, waiting_);
+        distribute();
+        plan_overdue();
+        steer_listeners();
+      },
+      [this](const everything_passed& m) {
+        if (heads_) heads_->give_out_all(waiting_);
+        distribute();
+        port::mail(self_, accepting_ended{}).send(m.reply_to);
+      },
   };
 }
 
 void dispatcher::take(std::uint32_t listener, std::vector<os::unique_fd> sockets) {
-  for (auto& socket : sockets) waiting_.push_back({listener, std::move(socket), nullptr});
+  for (auto& socket : sockets) {
+    accepted_socket connection{listener, std::move(socket)};
+    if (heads_)
+      heads_->add(std::move(connection), waiting_);
+    else
+      waiting_.push_back(std::move(connection));
+  }
+  plan_overdue();
+}
+
+// One timer for all: a connection waits for one to two halves of the time.
+void dispatcher::plan_overdue() {
+  if (overdue_planned_ || !heads_ || heads_->size() == 0) return;
+  overdue_planned_ = true;
+  port::mail(self_, first_bytes_overdue{heads_->mark()})
+      .delay(limits::first_bytes_wait / 2)
+      .send(caf::actor_cast<caf::actor>(self_));
+}
+
+worker_key dispatcher::choose(accepted_socket& connection) {
+  newcomer who{.listener = connection.listener,
+               .returned = connection.carried != nullptr,
+               .affinity = connection.affinity};
+  const auto trait = parts_.pool->policy->trait();
+  if (trait == client_trait::address) {
+    const auto address = peer_host(connection.socket.get()).value_or("");
+    who.address = address;
+    return *table_.pick(who);
+  }
+  if (trait == client_trait::affinity_by_address && who.affinity == 0) {
+    const auto address = peer_host(connection.socket.get());
+    if (address) who.affinity = connection.affinity = affinity_of(*address);
+  }
+  return *table_.pick(who);
 }
 
 void dispatcher::distribute() {
   while (!waiting_.empty() && table_.credit() > 0) {
     if (waiting_.size() == 1) { // the usual case under real load: no sorting by worker
-      const auto worker = table_.pick();
+      const auto worker = choose(waiting_.front());
       std::vector<accepted_socket> one;
       one.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
-      port::mail(self_, handoff{std::move(one)}).send(proxies_[worker->slot].second);
+      port::mail(self_, handoff{std::move(one)}).send(proxies_[worker.slot].second);
       return;
     }
     std::unordered_map<std::uint64_t, std::vector<accepted_socket>> shares;
-    while (!waiting_.empty()) {
-      const auto worker = table_.pick();
-      if (!worker) break;
-      shares[worker->slot].push_back(std::move(waiting_.front()));
+    while (!waiting_.empty() && table_.credit() > 0) {
+      const auto worker = choose(waiting_.front());
+      shares[worker.slot].push_back(std::move(waiting_.front()));
       waiting_.pop_front();
     }
     for (auto& [slot, share] : shares)

@@ -1,9 +1,11 @@
 #pragma once
 // The dispatcher: one actor for each pool with endpoints. It gives each accepted connection to a
-// worker that is ready and has credit, in turn; it keeps at most limits::waiting_connections that
-// nobody can take now, and opens and closes the listeners accordingly. What a worker leaves untaken
-// when it dies comes back here and goes on to another one first.
+// worker that is ready and has credit, as the pool's policy chooses; it keeps at most
+// limits::waiting_connections that nobody can take now, and opens and closes the listeners
+// accordingly. What a worker leaves when it dies comes back here and goes on to another one first.
+// With a sticky policy connections wait for their first bytes before (awaited_heads).
 
+#include <coppice/actors/awaited_heads.hpp>
 #include <coppice/actors/dispatch_table.hpp>
 #include <coppice/actors/messages.hpp>
 #include <coppice/actors/pool_roster.hpp>
@@ -12,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +23,9 @@ namespace coppice {
 struct dispatcher_parts {
   std::shared_ptr<pool_roster> pool;
   logger* log = nullptr;
+  first_bytes* bytes = nullptr; ///< of a sticky policy; outlives the actor
+  head_key sticky_by{};
+  deliver_to<first_bytes_came> deliver{};
 };
 
 class dispatcher {
@@ -30,6 +36,9 @@ public:
 
 private:
   void take(std::uint32_t listener, std::vector<os::unique_fd> sockets);
+  void plan_overdue();
+  /// The policy's choice; there is credit.
+  [[nodiscard]] worker_key choose(accepted_socket& connection);
   /// Gives out what waits as far as there is credit, one handoff message for each worker that gets
   /// some.
   void distribute();
@@ -44,6 +53,8 @@ private:
   dispatch_table table_;
   std::unordered_map<std::uint64_t, std::pair<worker_key, caf::actor>> proxies_; ///< by slot
   std::deque<accepted_socket> waiting_;
+  std::optional<awaited_heads> heads_; ///< only with a sticky policy
+  bool overdue_planned_ = false;
   bool accepting_ = false;
   bool parked_ = false;     ///< nobody is ready, and something that came back waits
   std::uint64_t waits_ = 0; ///< how often that was so

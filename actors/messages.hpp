@@ -3,9 +3,11 @@
 // beside it. A connection's way is accepted_connections -> handoff -> (the channel) ->
 // credit_restored, or connections_returned and handoff again.
 
+#include <coppice/actors/accepted_socket.hpp>
 #include <coppice/actors/dispatch_table.hpp>
 #include <coppice/runtime/caf/port.hpp>
 #include <coppice/runtime/link/worker_link.hpp>
+#include <coppice/runtime/net/first_bytes.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 #include <coppice/supervisors/messages.hpp>
 #include <cstddef>
@@ -21,13 +23,6 @@ namespace coppice {
 /// happens if the actor has ended.
 template <class Message>
 using deliver_to = std::function<void(const caf::actor_addr&, Message)>;
-
-/// A connection that no worker has: not yet, or no longer.
-struct accepted_socket {
-  std::uint32_t listener = 0; ///< which of the pool's endpoints accepted it
-  os::unique_fd socket;
-  std::unique_ptr<carried_lease> carried{}; ///< what its last worker left of it; null: nothing
-};
 
 // ---- listener
 
@@ -50,6 +45,12 @@ struct accepted_connections { ///< listener -> dispatcher
   std::uint32_t listener = 0;
   port::moved<std::vector<os::unique_fd>> sockets;
 };
+struct first_bytes_came { ///< first_bytes -> dispatcher
+  std::vector<first_bytes_news> news;
+};
+struct first_bytes_overdue { ///< dispatcher -> itself: those before this mark have waited enough
+  std::uint64_t mark = 0;
+};
 struct everything_passed { ///< listener -> dispatcher: its last message
   caf::actor reply_to;
 };
@@ -59,10 +60,12 @@ struct worker_up { ///< worker_proxy -> dispatcher
   worker_key worker;
   caf::actor proxy;
   std::size_t credit = 0;
+  std::size_t open = 0; ///< connections that it has
 };
 struct credit_restored { ///< worker_proxy -> dispatcher: the worker has taken this many
   worker_key worker;
   std::size_t credit = 0;
+  std::size_t closed = 0; ///< of its connections, since it said so last
 };
 struct connections_returned { ///< worker_proxy -> dispatcher: not taken, for whatever reason
   port::moved<std::vector<accepted_socket>> connections;
@@ -120,4 +123,6 @@ COPPICE_MESSAGE(cluster, coppice::refusal_over)
 COPPICE_MESSAGE(cluster, coppice::exit_overdue)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::parking_over)
 COPPICE_MESSAGE(cluster, coppice::health_look_due)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::first_bytes_came)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::first_bytes_overdue)
 COPPICE_MESSAGES_END(cluster)

@@ -4,7 +4,9 @@
 // thread; weak handles, so that a dead actor is nobody.
 
 #include <algorithm>
+#include <coppice/actors/balancer.hpp>
 #include <coppice/runtime/caf/port.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +16,8 @@ struct pool_roster {
   std::string name; ///< "web"
   caf::actor_addr dispatcher;
   std::vector<caf::actor_addr> listeners;
-  std::vector<caf::actor_addr> proxies; ///< from their start to their end
+  std::vector<caf::actor_addr> proxies;               ///< from their start to their end
+  std::shared_ptr<balancer> policy = make_balancer(); ///< here, so that a restart changes no turn
   bool ending = false; ///< the service stops: nobody will be there to go on with a connection
 
   void forget_proxy(const caf::actor_addr& who) { std::erase(proxies, who); }

@@ -4,6 +4,7 @@
 #include <coppice/runtime/caf/actor_loop.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/net/socket_acceptor.hpp>
+#include <coppice/runtime/net/socket_first_bytes.hpp>
 #include <coppice/runtime/program/orphan_reaper.hpp>
 #include <coppice/runtime/spawn/exec_spawner.hpp>
 #include <coppice/runtime/spawn/zygote_spawner.hpp>
@@ -115,11 +116,25 @@ private:
         }
         ground.endpoints.push_back(std::move(*opened));
       }
-      if (!ground.endpoints.empty()) {
-        ground.roster = std::make_shared<pool_roster>();
-        ground.roster->name = numbered.group->name;
-      }
+      if (ground.endpoints.empty()) continue;
+      if (auto met = make_roster(*numbered.group, ground); !met) return met;
     }
+    return {};
+  }
+
+  result<void> make_roster(const group_spec& group, group_ground& ground) {
+    ground.roster = std::make_shared<pool_roster>();
+    ground.roster->name = group.name;
+    ground.roster->policy = make_balancer(
+        group.policy, seed_, [&log = log_, name = group.name](std::uint64_t n, const auto& what) {
+          log.error("pool {}: its policy's function failed: {}; it is the next one's turn (seen {} "
+                    "times)",
+                    name, what, n);
+        });
+    if (ground.roster->policy->trait() != client_trait::affinity_by_head) return {};
+    auto bytes = socket_first_bytes::open(io_);
+    if (!bytes) return tl::unexpected{bytes.error()};
+    ground.bytes = std::move(*bytes);
     return {};
   }
 

@@ -3,6 +3,7 @@
 #include <coppice/actors/tree.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/net/endpoint.hpp>
+#include <coppice/runtime/net/head_value.hpp>
 #include <coppice/supervisors/validate.hpp>
 #include <csignal>
 #include <fmt/format.h>
@@ -24,6 +25,27 @@ bool is_name(const std::string& text) {
 bool is_usual(const restart_limit& limit) {
   const restart_limit usual;
   return limit.restarts == usual.restarts && limit.period == usual.period;
+}
+
+std::string what_is_wrong_with(const dispatch_policy& policy, unsigned instances) {
+  const auto& weights = policy.weights;
+  switch (policy.what) {
+  case policy_kind::weighted:
+    if (weights.size() != instances)
+      return "has " + std::to_string(weights.size()) + " weights for " + std::to_string(instances) +
+             " instances";
+    if (std::all_of(weights.begin(), weights.end(), [](unsigned w) { return w == 0; }))
+      return "weighs all with 0: nobody would have a turn";
+    return {};
+  case policy_kind::sticky_cookie:
+    return is_head_name(policy.name) ? "" : "'" + policy.name + "' is no name of a cookie";
+  case policy_kind::sticky_header:
+    return is_head_name(policy.name) ? "" : "'" + policy.name + "' is no name of a header field";
+  case policy_kind::custom:
+    return policy.choose ? "" : "is empty: there is no function to ask";
+  default:
+    return {};
+  }
 }
 
 /// Collects what is wrong, walking the tree in the order of the spec.
@@ -119,6 +141,7 @@ private:
       else if (where->port != 0 && !endpoints_.insert(to_string(*where)).second)
         add(spec.name, "listen", text, "is another pool's already");
     }
+    policy(spec);
     settings(spec.name, spec.settings);
     health(spec);
     if (spec.significant && spec.what == group_spec::kind::pool)
@@ -129,6 +152,14 @@ private:
     } else {
       own(validate(supervisor_of(spec), {}, template_of(spec)), spec.name);
     }
+  }
+
+  void policy(const group_spec& spec) {
+    const auto& its = spec.policy;
+    if (its.what != policy_kind::round_robin && spec.endpoints.empty())
+      add(spec.name, "policy", to_string(its.what), "is for pools that listen");
+    else if (auto why = what_is_wrong_with(its, instances_of(spec)); !why.empty())
+      add(spec.name, "policy", to_string(its.what), std::move(why));
   }
 
   void signal(const std::string& child, const char* field, int number, int least) {

@@ -13,6 +13,7 @@
 #include <coppice/actors/actor_spec.hpp>
 #include <coppice/actors/health.hpp>
 #include <coppice/actors/health_builder.hpp>
+#include <coppice/actors/policy.hpp>
 #include <coppice/actors/program_spec.hpp>
 #include <coppice/actors/settings_builder.hpp>
 #include <coppice/actors/supervisor_calls.hpp>
@@ -59,6 +60,8 @@ struct group_spec {
   unsigned max_children = 1024;
   /// Endpoints to serve, as "tcp://HOST:PORT". Port 0 takes a free one.
   std::vector<std::string> endpoints{};
+  /// Which worker gets a connection. Only for pools with endpoints. Default: round_robin.
+  dispatch_policy policy{};
   /// How much of a connection outlives its worker, as far as the service can stand it (see
   /// worker::serve; http::serve can stand all). `none` spares each connection a few pages of
   /// memory.
@@ -145,6 +148,8 @@ public:
     spec_.endpoints.push_back(std::move(endpoint));
     return *this;
   }
+  /// `round_robin`, `least_connections`, `weighted({3, 1})`, ...: see policy.hpp.
+  pool& policy(dispatch_policy how) { return spec_.policy = std::move(how), *this; }
   pool& protection(coppice::protection level) { return spec_.protect = level, *this; }
   pool& restart(restart_type type) { return spec_.restart = type, *this; }
   pool& backoff(coppice::backoff waits) { return spec_.backoff = waits, *this; }

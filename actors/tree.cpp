@@ -54,6 +54,11 @@ double draw(std::uint64_t seed) {
   return static_cast<double>(random_source{seed}() >> 11) * 0x1p-53;
 }
 
+head_key head_key_of(const dispatch_policy& policy) {
+  const bool cookie = policy.what == policy_kind::sticky_cookie;
+  return {cookie ? head_key::kind::cookie : head_key::kind::field, policy.name};
+}
+
 class tree_maker {
 public:
   tree_maker(const service_spec& spec, group_grounds& groups, const tree_ground& ground)
@@ -135,9 +140,10 @@ private:
     options.spec = supervisor_of(group);
     options.log = ground_.log;
     options.seed = next_seed();
-    const auto roster = groups_.at(group.name).roster;
-    if (roster) {
-      dispatcher_parts parts{roster, ground_.log};
+    const auto& own = groups_.at(group.name);
+    if (own.roster) {
+      dispatcher_parts parts{own.roster, ground_.log, own.bytes.get(), head_key_of(group.policy),
+                             deliver_through<first_bytes_came>(*ground_.actors)};
       options.children.push_back({child_spec{.id = "dispatcher"},
                                   [parts](const start_context& context) {
                                     return port::spawn_state<dispatcher>(*context.system, parts);

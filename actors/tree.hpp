@@ -8,6 +8,7 @@
 #include <coppice/runtime/caf/actor_loop.hpp>
 #include <coppice/runtime/lease/crash_report_store.hpp>
 #include <coppice/runtime/net/acceptor.hpp>
+#include <coppice/runtime/net/first_bytes.hpp>
 #include <coppice/runtime/spawn/spawner.hpp>
 #include <coppice/supervisors/supervisor.hpp>
 #include <cstdint>
@@ -32,6 +33,7 @@ struct tree_ground {
 struct group_ground {
   std::vector<std::unique_ptr<acceptor>> endpoints;
   std::shared_ptr<pool_roster> roster; ///< null: it has no endpoints
+  std::unique_ptr<first_bytes> bytes;  ///< null: its policy does not go by them
 };
 using group_grounds = std::map<std::string, group_ground>;
 

@@ -30,8 +30,8 @@ bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
 }
 
 void worker_proxy::hold(offered_connection taken) {
-  if (taken.lease != 0) held_.hold(std::move(taken));
-  // else: our copy is closed, and its worker's death will be its own
+  if (taken.lease != 0) return held_.hold(std::move(taken));
+  ++closed_; // our copy: its worker's death will be its own
 }
 
 /// What the worker has returned, except for what the ledger does not call taken yet.
@@ -42,7 +42,10 @@ void worker_proxy::take_returns() {
     auto returned = held_.release(slot_of(entry));
     if (!returned) {
       if (early.size() < limits::worker_credit) early.push_back(entry); // more is nonsense
-    } else if (returned_alive(entry)) {
+      continue;
+    }
+    ++closed_;
+    if (returned_alive(entry)) {
       recover(std::move(*returned), std::min(parts_.level, last_.movable), blame::none, alive);
     }
   }
@@ -73,7 +76,7 @@ std::vector<accepted_socket> worker_proxy::recover_all() {
   }
   for (auto& c : untaken_.take_all()) {
     if (c.lease == 0)
-      left.push_back({c.listener, std::move(c.socket), nullptr});
+      left.push_back({c.listener, std::move(c.socket), nullptr, c.affinity});
     else // it was never looked at, so what its service can stand does not matter
       recover(std::move(c), parts_.level, blame::none, left);
   }
@@ -85,7 +88,8 @@ void worker_proxy::recover(offered_connection connection, protection level, blam
   auto found = parts_.link->recover_lease(connection, level, whose);
   if (found.carried) remember_crash(connection, whose, *found.carried);
   if (found.goes_on) {
-    into.push_back({connection.listener, std::move(connection.socket), std::move(found.carried)});
+    into.push_back({connection.listener, std::move(connection.socket), std::move(found.carried),
+                    connection.affinity});
   } else if (*found.why_reset != '\0') {
     parts_.log->warn("{}: a connection is cut off: {}", parts_.name, found.why_reset);
   }

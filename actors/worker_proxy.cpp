@@ -173,8 +173,11 @@ void worker_proxy::on_handoff(std::vector<accepted_socket> connections) {
   if (phase_ != worker_phase::ready) return send_back(std::move(connections));
   for (auto& c : connections) {
     offered_connection offer{next_connection_++, c.listener, {}, 0, {}};
+    offer.affinity = c.affinity;
     if (lend(c, offer)) offers.push_back(std::move(offer));
   }
+  if (const auto lost = connections.size() - offers.size(); lost > 0)
+    tell_dispatcher(credit_restored{parts_.key, lost, lost});
   parts_.link->offer(offers); // if the channel is gone, they are untaken all the same
   for (auto& offer : offers) untaken_.add(std::move(offer));
   if (untaken_.size() >= limits::worker_credit / 2) look_at_ledger();
@@ -192,7 +195,7 @@ void worker_proxy::give_back(std::vector<offered_connection> connections) {
   back.reserve(connections.size());
   for (auto& c : connections) {
     if (c.lease == 0) {
-      back.push_back({c.listener, std::move(c.socket), nullptr});
+      back.push_back({c.listener, std::move(c.socket), nullptr, c.affinity});
       continue;
     }
     held_.vacate(c.lease);
@@ -214,15 +217,25 @@ void worker_proxy::rest_after_refusal() {
 
 void worker_proxy::offer_credit() {
   if (phase_ != worker_phase::ready || resting_) return;
+  closed_ = 0;
   tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_),
-                            limits::worker_credit - untaken_.size()});
+                            limits::worker_credit - untaken_.size(),
+                            untaken_.size() + held_.size()});
 }
 
 void worker_proxy::settle(const link_progress& now) {
   last_ = now;
   const std::size_t n =
       untaken_.settle(now, [this](offered_connection taken) { hold(std::move(taken)); });
-  if (n > 0 && phase_ == worker_phase::ready) tell_dispatcher(credit_restored{parts_.key, n});
+  if (n > 0 && phase_ == worker_phase::ready)
+    tell_dispatcher(credit_restored{parts_.key, n, std::exchange(closed_, 0)});
+}
+
+// Most policies do not ask how many connections a worker has: then this goes along with the next
+// credit.
+void worker_proxy::tell_closed() {
+  if (closed_ > 0 && phase_ == worker_phase::ready && parts_.pool->policy->counts_open())
+    tell_dispatcher(credit_restored{parts_.key, 0, std::exchange(closed_, 0)});
 }
 
 // The returns are read first: what they name is taken by the time the counters are read.
@@ -231,6 +244,7 @@ void worker_proxy::look_at_ledger() {
   early_returns_.insert(early_returns_.end(), returned.begin(), returned.end());
   settle(parts_.link->progress());
   take_returns();
+  tell_closed();
 }
 
 // Taken connections cost us a descriptor each until somebody looks. Two looks, then the worker is

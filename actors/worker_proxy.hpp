@@ -61,6 +61,7 @@ private:
   void offer_credit();
   void rest_after_refusal();
   void settle(const link_progress& now);
+  void tell_closed();
   void look_at_ledger();
   void plan_sweep();
   void sweep();
@@ -90,7 +91,8 @@ private:
   held_leases held_;
   std::vector<std::uint32_t> early_returns_; ///< of what the ledger does not call taken yet
   std::uint64_t next_connection_ = 0;
-  bool all_lent_ = false; ///< its leases were all in use once
+  std::size_t closed_ = 0; ///< connections that it has no more, since the dispatcher was told
+  bool all_lent_ = false;  ///< its leases were all in use once
   bool sweep_planned_ = false;
   bool resting_ = false; ///< it refused a connection, and is asked again after limits::refusal_rest
   bool was_ready_ = false;

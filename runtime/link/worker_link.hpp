@@ -33,6 +33,7 @@ struct offered_connection {
   std::uint32_t lease = 0;            ///< its slot in the worker's ledger + 1; 0: it has none
   exchange_history history{};         ///< of the exchange that it comes with
   std::vector<std::string> crashes{}; ///< the ends of the workers that crashed over that exchange
+  std::uint64_t affinity = 0;         ///< what its pool's policy goes by; it stays with it
 };
 
 /// What becomes of a leased connection that a worker has left.
