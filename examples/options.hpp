@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace example {
 
@@ -17,6 +18,7 @@ struct options {
   std::string listen = "tcp://127.0.0.1:8080";
   unsigned workers = 0; // one per core
   coppice::protection protection = coppice::protection::request;
+  std::optional<coppice::dispatch_policy> policy; // the example's own
   coppice::spawn_method spawn = coppice::spawn_method::zygote;
   std::string state_dir;
   coppice::log_level verbosity = coppice::log_level::info;
@@ -33,6 +35,16 @@ void add_choice(CLI::App& app, const char* name, Value& chosen, const char* what
       ->check(CLI::IsMember(names));
 }
 
+/// "ip_hash", "sticky:COOKIE", ...
+inline coppice::dispatch_policy policy_called(const std::string& word) {
+  constexpr std::string_view sticky = "sticky:";
+  if (word.starts_with(sticky)) return coppice::sticky_cookie(word.substr(sticky.size()));
+  for (const auto kind : {coppice::round_robin, coppice::least_connections,
+                          coppice::power_of_two_choices, coppice::ip_hash})
+    if (word == coppice::to_string(kind)) return kind;
+  throw CLI::ValidationError{"--policy", "there is no policy '" + word + "'"};
+}
+
 inline void add_options(CLI::App& app, options& chosen) {
   app.add_option("--listen", chosen.listen, "Endpoint, as tcp://HOST:PORT; port 0 takes a free one")
       ->capture_default_str();
@@ -43,6 +55,10 @@ inline void add_options(CLI::App& app, options& chosen) {
              {{"none", coppice::protection::none},
               {"connection", coppice::protection::connection},
               {"request", coppice::protection::request}});
+  app.add_option_function<std::string>(
+      "--policy", [&chosen](const std::string& word) { chosen.policy = policy_called(word); },
+      "Which worker gets a connection: round_robin, least_connections, power_of_two_choices, "
+      "ip_hash or sticky:COOKIE");
   add_choice(app, "--spawn", chosen.spawn, "How workers are made",
              {{"zygote", coppice::spawn_method::zygote}, {"exec", coppice::spawn_method::exec}});
   add_choice(app, "--log", chosen.verbosity, "What is logged",
@@ -74,6 +90,7 @@ inline void print_ready(const coppice::service_started& service) {
 /// The spec of an example: one pool with one endpoint.
 inline coppice::service_spec service(const options& chosen, coppice::pool workers) {
   if (chosen.workers != 0) workers.instances(chosen.workers);
+  if (chosen.policy) workers.policy(*chosen.policy);
   coppice::service_spec spec;
   spec.children = {workers.listen(chosen.listen).protection(chosen.protection)};
   spec.state_dir = chosen.state_dir;
