@@ -56,6 +56,7 @@ struct storm {
   unsigned clients = 64;
   int kill_every_ms = 100;
   int signal = SIGKILL;
+  std::string policy = "round_robin";
 };
 
 /// Runs `client` in threads until the time is over, while a random worker dies every so often.
@@ -68,7 +69,7 @@ void run_storm(const storm& how, Client client, seen& saw) {
   INFO(how.name << ", seed " << seed);
   std::mt19937 random{seed};
   test::program p{{how.program, "--listen", "tcp://127.0.0.1:0", "--workers",
-                   std::to_string(how.workers), "--log", "warn"}};
+                   std::to_string(how.workers), "--policy", how.policy, "--log", "warn"}};
   p.wait_ready();
   const auto end = clock_type::now() + seconds;
   std::vector<std::thread> threads;
@@ -104,6 +105,22 @@ void keep_alive(seen& saw, int port, unsigned who, clock_type::time_point end,
     if (!got) return saw.fail("client " + std::to_string(who) + ": no answer to " + number);
     if (got->status != 200 || got->body != number)
       return saw.fail(number + " was answered " + std::to_string(got->status) + " " + got->body);
+  }
+}
+
+/// One number after the other, each over a connection of its own.
+void one_shot(seen& saw, int port, unsigned who, clock_type::time_point end) {
+  const auto rest =
+      " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: client=" + std::to_string(who) +
+      "\r\n\r\n";
+  for (unsigned n = who * 1'000'000; clock_type::now() < end; ++n) {
+    const auto number = std::to_string(n);
+    test::http_client c{port};
+    ++saw.requests;
+    if (!c.send("GET /n/" + number + "?us=50" + rest)) return saw.fail("a request was not sent");
+    const auto all = c.receive_all();
+    if (!all || !all->ends_with("\r\n\r\n" + number))
+      return saw.fail(number + " was answered " + all.value_or("not at all"));
   }
 }
 
@@ -158,20 +175,19 @@ TEST_CASE("a connection for each request, while workers are killed") {
   seen saw;
   run_storm(
       {.name = "one-shot", .clients = 16},
-      [&](int port, unsigned who, clock_type::time_point end) {
-        for (unsigned n = who * 1'000'000; clock_type::now() < end; ++n) {
-          const auto number = std::to_string(n);
-          test::http_client c{port};
-          ++saw.requests;
-          if (!c.send("GET /n/" + number +
-                      "?us=50 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
-            return saw.fail("a request could not be sent");
-          const auto all = c.receive_all();
-          if (!all || !all->ends_with("\r\n\r\n" + number))
-            return saw.fail(number + " was answered " + all.value_or("not at all"));
-        }
-      },
+      [&](int port, unsigned who, clock_type::time_point end) { one_shot(saw, port, who, end); },
       saw);
+}
+
+TEST_CASE("a connection for each request by every policy, while workers are killed") {
+  for (const char* policy :
+       {"least_connections", "power_of_two_choices", "ip_hash", "sticky:client"}) {
+    seen saw;
+    run_storm(
+        {.name = policy, .clients = 16, .policy = policy},
+        [&](int port, unsigned who, clock_type::time_point end) { one_shot(saw, port, who, end); },
+        saw);
+  }
 }
 
 TEST_CASE("pipelined requests, eight deep, while workers are killed") {
