@@ -52,8 +52,14 @@ struct counts {
 };
 counts open_in(const program& p) { return {open_files(p.pid()), open_files(p.zygote())}; }
 
-/// Everybody is there and nobody is on the way.
-bool at_rest(const program& p) { return p.workers().size() == 4 && p.spare() != 0; }
+/// Waits until everybody is there and nobody is on the way.
+bool wait_whole(program& p) {
+  return eventually([&] {
+           p.read_output();
+           return p.workers().size() == 4 && p.spare() != 0 && p.zygote() != 0;
+         }) &&
+         p.wait_quiet();
+}
 
 /// `victims` gives those of whom one dies next.
 void race(const char* name, const std::function<std::vector<pid_t>(const program&)>& victims) {
@@ -62,7 +68,7 @@ void race(const char* name, const std::function<std::vector<pid_t>(const program
   program p{{STORM_SERVICE, "--listen", "tcp://127.0.0.1:0", "--workers", "4", "--log", "error",
              "--runs", folder.path() + "/runs"}};
   p.wait_ready();
-  REQUIRE(eventually([&] { return at_rest(p); }));
+  REQUIRE(wait_whole(p));
   const counts before = open_in(p);
 
   seen saw;
@@ -79,14 +85,8 @@ void race(const char* name, const std::function<std::vector<pid_t>(const program
   }
   for (auto& client : clients) client.join();
 
-  // It may have been at something when it was looked at first; a leak is of hundreds.
-  counts after;
-  const bool settled = eventually([&] {
-    p.read_output();
-    after = open_in(p);
-    return at_rest(p) && after.primary <= before.primary && after.zygote > 0 &&
-           after.zygote <= before.zygote;
-  });
+  const bool whole = wait_whole(p);
+  const counts after = open_in(p);
   std::printf("%s: %d handoffs, %ld kills, %d failed; descriptors of the primary %zu, then %zu; of "
               "the zygote %zu, then %zu; seed %u\n",
               name, handoffs, kills, saw.failed.load(), before.primary, after.primary,
@@ -94,7 +94,9 @@ void race(const char* name, const std::function<std::vector<pid_t>(const program
   INFO("seed " << seed << ", first failure: " << saw.first_failure << "\n" << p.output());
   CHECK(saw.failed == 0);
   CHECK(kills > 0);
-  CHECK(settled);
+  CHECK(whole);
+  CHECK(after.primary <= before.primary);
+  CHECK(after.zygote <= before.zygote);
   p.signal(SIGTERM);
   CHECK(p.wait_exit().well());
 }

@@ -50,6 +50,7 @@ TEST_CASE("a worker that lies in its ledger hurts nobody but whom it held") {
   program p{{HOSTILE_SERVICE, "--listen", "tcp://127.0.0.1:0", "--workers", "3", "--log", "error"}};
   p.wait_ready();
   REQUIRE(eventually([&] { return p.spare() != 0; }));
+  REQUIRE(p.wait_quiet());
   const auto before = open_files(p.pid());
   {
     auto honest = honest_connections(p.port(), 12);
@@ -106,12 +107,14 @@ TEST_CASE("a worker that lies in its ledger hurts nobody but whom it held") {
     stream_client c{p.port()};
     CHECK(get(c, "/n/1").body == "1");
   }
-  const bool settled = eventually([&] {
+  const bool whole = eventually([&] {
     p.read_output();
-    return p.workers().size() == 3 && p.spare() != 0 && open_files(p.pid()) <= before;
+    return p.workers().size() == 3 && p.spare() != 0;
   });
-  INFO(open_files(p.pid()) << " descriptors, before: " << before << "\n" << p.output());
-  CHECK(settled);
+  INFO(p.output());
+  CHECK(whole);
+  CHECK(p.wait_quiet());
+  CHECK(open_files(p.pid()) <= before);
   p.signal(SIGTERM);
   CHECK(p.wait_exit().well());
 }

@@ -49,6 +49,7 @@ public:
       return program_->workers().size() == workers && program_->zygote() != 0 &&
              program_->spare() != 0 && children.size() == workers + 2;
     }));
+    REQUIRE(program_->wait_quiet());
     count();
   }
 
@@ -96,9 +97,8 @@ TEST_CASE("ten thousand restarts leave nothing behind") {
               test::open_files(program.zygote()), zygote_memory, zygote_later);
   CHECK(it.restarts() >= wanted());
   CHECK(program.zygote() == zygote);
-  // The last worker's ready can still be on its way when its title is there already.
-  CHECK(test::eventually([&] { return test::open_files(program.pid()) == files; }));
-  CHECK(test::eventually([&] { return test::open_files(zygote) == zygote_files; }));
+  CHECK(test::open_files(program.pid()) == files);
+  CHECK(test::open_files(zygote) == zygote_files);
   if (!test::sanitized) { // a quarantine keeps what has been freed
     CHECK(later <= memory + 1024);
     CHECK(zygote_later <= zygote_memory + 256);

@@ -438,31 +438,26 @@ TEST_CASE("a thousand kills in a row leak no descriptor, no zombie and no memory
     replacements(p, 2, {victim});
   };
   for (int i = 0; i < 50; ++i) kill_one(); // buffers, pools and the log's own memory are warm then
-  const auto settled = [&](pid_t pid, std::size_t files) {
-    return test::eventually([&] { return test::open_files(pid) <= files; });
-  };
-  const auto has_spare = [&] { return p.spare() != 0; };
-  REQUIRE(test::eventually(has_spare));
-  const auto files = test::open_files(p.pid());
-  const auto zygote_files = test::open_files(p.zygote());
-  // Of workers that have served: one has a descriptor of its ledger until its first connection.
-  const auto both_served = [&] {
+  // One that has not served has a descriptor of its ledger until its first connection.
+  const auto all_served = [&] {
     std::set<int> pids;
     return test::eventually([&] {
-      if (const int pid = test::pid_answering(p.port()); pid > 0) pids.insert(pid);
-      return pids.size() == 2;
-    });
+             if (const int pid = test::pid_answering(p.port()); pid > 0) pids.insert(pid);
+             return pids.size() == 2 && p.spare() != 0;
+           }) &&
+           p.wait_quiet();
   };
-  REQUIRE(both_served());
-  const auto worker_files =
-      std::min(test::open_files(p.workers().front()), test::open_files(p.workers().back()));
+  REQUIRE(all_served());
+  const auto files = test::open_files(p.pid());
+  const auto zygote_files = test::open_files(p.zygote());
+  const auto worker_files = test::open_files(p.workers().front());
+  CHECK(test::open_files(p.workers().back()) == worker_files);
   [[maybe_unused]] const auto memory = test::resident_kib(p.pid());
   for (int i = 0; i < 950; ++i) kill_one();
-  CHECK(test::eventually(has_spare));
-  CHECK(settled(p.pid(), files));
-  CHECK(settled(p.zygote(), zygote_files));
-  CHECK(both_served());
-  for (const pid_t worker : p.workers()) CHECK(settled(worker, worker_files));
+  REQUIRE(all_served());
+  CHECK(test::open_files(p.pid()) == files);
+  CHECK(test::open_files(p.zygote()) == zygote_files);
+  for (const pid_t worker : p.workers()) CHECK(test::open_files(worker) == worker_files);
 #ifndef __SANITIZE_ADDRESS__ // it keeps freed memory for a while on purpose, to notice later uses
   CHECK(test::resident_kib(p.pid()) < memory + 2048);
 #endif

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <map>
 #include <poll.h>
 #include <set>
 #include <sstream>
@@ -185,6 +186,50 @@ pid_t program::zygote() const {
 pid_t program::spare() const {
   const auto found = children("coppice: spare");
   return found.empty() ? 0 : found.front();
+}
+
+namespace {
+
+/// What a thread is doing, and how often it has stopped doing something.
+std::string doings(const std::filesystem::path& thread) {
+  std::istringstream status{slurp(thread / "status")};
+  std::string found;
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("State:") || line.find("ctxt_switches:") != std::string::npos)
+      found += line + '\n';
+  return found;
+}
+
+/// Adds the doings of each thread of a process; false unless all of them are asleep.
+bool asleep(pid_t pid, std::map<std::string, std::string>& threads) {
+  std::error_code ignored;
+  const auto before = threads.size();
+  for (std::filesystem::directory_iterator it{"/proc/" + std::to_string(pid) + "/task", ignored},
+       end;
+       it != end; it.increment(ignored)) {
+    const auto& what = threads[it->path()] = doings(it->path());
+    if (!what.starts_with("State:\tS")) return false;
+  }
+  return threads.size() > before;
+}
+
+bool all_asleep(pid_t parent, std::map<std::string, std::string>& threads) {
+  if (!asleep(parent, threads)) return false;
+  for (const pid_t child : children_of(parent))
+    if (!asleep(child, threads)) return false;
+  return true;
+}
+
+} // namespace
+
+bool program::wait_quiet() {
+  return eventually([&] {
+    read_output();
+    // Nobody ran from the first look to the second, so all of them slept between the two. Whom a
+    // message waits for does not sleep.
+    std::map<std::string, std::string> first, second;
+    return all_asleep(pid(), first) && all_asleep(pid(), second) && first == second;
+  });
 }
 
 bool program::wait_exit_within(std::chrono::milliseconds time) const {

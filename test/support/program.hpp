@@ -71,6 +71,9 @@ public:
   [[nodiscard]] pid_t zygote() const;
   /// A process that waits to become a worker; 0 if there is none.
   [[nodiscard]] pid_t spare() const;
+  /// Waits until neither the program nor a child of it runs, is about to, or waits to be buried: what
+  /// they hold at such a moment is theirs, not something on its way. False after `patience`.
+  [[nodiscard]] bool wait_quiet();
 
 private:
   bool read_some(int timeout_ms);
