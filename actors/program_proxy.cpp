@@ -1,18 +1,11 @@
 #include <coppice/actors/program_proxy.hpp>
+#include <coppice/runtime/overloaded.hpp>
 
 #include <csignal>
 #include <utility>
 #include <variant>
 
 namespace coppice {
-namespace {
-
-template <class... Fs>
-struct overloaded : Fs... {
-  using Fs::operator()...;
-};
-
-} // namespace
 
 program_proxy::program_proxy(caf::event_based_actor* self, program_proxy_parts parts)
     : self_{self},

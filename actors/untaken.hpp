@@ -35,20 +35,12 @@ public:
     return n;
   }
 
-  /// Closes the copies of what has been taken.
-  std::size_t settle(const link_progress& now) {
-    return settle(now, [](offered_connection) {});
-  }
-
   /// The same for a worker that is dead: a refusal it counted and never named was its last act, so
   /// the order holds.
   template <class Sink>
   std::size_t settle_dead(link_progress last, Sink taken) {
     last.handed_back = 0;
     return settle(last, std::move(taken));
-  }
-  std::size_t settle_dead(const link_progress& last) {
-    return settle_dead(last, [](offered_connection) {});
   }
 
   /// The worker refused these. Ids that were never offered, or are taken, are nobody's.

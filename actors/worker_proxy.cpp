@@ -1,17 +1,10 @@
 #include <coppice/actors/worker_proxy.hpp>
 #include <coppice/runtime/limits.hpp>
+#include <coppice/runtime/overloaded.hpp>
 #include <csignal>
 #include <type_traits>
 
 namespace coppice {
-namespace {
-
-template <class... Fs>
-struct overloaded : Fs... {
-  using Fs::operator()...;
-};
-
-} // namespace
 
 worker_proxy::worker_proxy(caf::event_based_actor* self, worker_proxy_parts parts)
     : self_{self},

@@ -1,19 +1,12 @@
 // Events, and what they have in common. What follows from them: supervision_start.cpp,
 // supervision_restart.cpp, supervision_replace.cpp, supervision_group.cpp, supervision_stop.cpp.
+#include <coppice/runtime/overloaded.hpp>
 #include <coppice/supervisors/supervision.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace coppice {
-namespace {
-
-template <class... Fs>
-struct overloaded : Fs... {
-  using Fs::operator()...;
-};
-
-} // namespace
 
 std::string_view to_string(supervisor_state state) noexcept {
   switch (state) {

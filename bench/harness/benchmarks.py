@@ -172,6 +172,17 @@ def restart(run: Run) -> list[Figure]:
     return figures
 
 
+def _logged_ready_ms(server, count: int) -> float | None:
+    """How long it says that it took to have all workers up; None if it does not."""
+    logged = re.search(rf"ready: {count} workers in ([\d.]+) ms", server.log())
+    return float(logged[1]) if logged else None
+
+
+def _raw_forks(programs, count: int) -> Sample:
+    """The same number of processes, forked by hand."""
+    return run_json([programs.built("bench_raw_spawn"), "scale", str(count)], 60)
+
+
 def spawn200(run: Run) -> list[Figure]:
     """200 workers from nothing."""
     programs, count = run.programs, 200
@@ -181,17 +192,13 @@ def spawn200(run: Run) -> list[Figure]:
             one = server.start_seconds * 1e3
         with contenders.coppice(programs, count) as server:
             many = server.start_seconds * 1e3
-        logged = re.search(rf"ready: {count} workers in ([\d.]+) ms", server.log())
         return {
             "start_to_ready_ms": many,
             "one_worker_start_to_ready_ms": one,
-            "ready_ms": float(logged[1]) if logged else many - one,
+            "ready_ms": _logged_ready_ms(server, count) or many - one,
         }
 
-    def raw_fork() -> Sample:
-        return run_json([programs.built("bench_raw_spawn"), "scale", str(count)], 30)
-
-    samples = run.interleaved({"coppice": coppice, "raw-fork": raw_fork})
+    samples = run.interleaved({"coppice": coppice, "raw-fork": partial(_raw_forks, programs, count)})
     figures = _compared(samples, "coppice", "ready_ms", "ms", "spawn200")
     for key in ("start_to_ready_ms", "one_worker_start_to_ready_ms"):
         if rows := samples.get("coppice"):
@@ -213,19 +220,16 @@ def workers1000(run: Run) -> list[Figure]:
         with contenders.idle_workers(run.programs, 1) as server:
             one = _anonymous_kib(server.pid)
         with contenders.idle_workers(run.programs, count) as server:
-            logged = re.search(rf"ready: {count} workers in ([\d.]+) ms", server.log())
-            if not logged:
+            ready = _logged_ready_ms(server, count)
+            if ready is None:
                 raise BenchError("the log does not say how long it took")
             return {
-                "ready_ms": float(logged[1]),
+                "ready_ms": ready,
                 "primary_kib_per_worker": (_anonymous_kib(server.pid) - one) / (count - 1),
             }
 
-    def raw_fork() -> Sample:
-        return run_json([run.programs.built("bench_raw_spawn"), "scale", str(count)], 60)
-
     fewer = dataclasses.replace(run, rounds=min(run.rounds, 5))
-    samples = fewer.interleaved({"coppice": coppice, "raw-fork": raw_fork})
+    samples = fewer.interleaved({"coppice": coppice, "raw-fork": partial(_raw_forks, run.programs, count)})
     figures = _compared(samples, "coppice", "ready_ms", "ms", "workers1000")
     if rows := samples.get("coppice"):
         key = "primary_kib_per_worker"

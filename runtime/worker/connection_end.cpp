@@ -18,8 +18,7 @@ void connection_set::begin_close(leased_connection& c, close_mode how) {
   if (c.covered()) {
     c.lease_.closing();
   } else if (c.lease_ && c.lease_.cover({}, c.waiting_output(), true)) {
-    if (!c.output_.empty()) give_buffer(c.output_);
-    c.output_sent_ = 0;
+    drop_output(c);
     c.input_size_ = 0;
   }
   c.state_ = state::flushing;
@@ -91,15 +90,13 @@ void connection_set::bury() {
 }
 
 void connection_set::vacate(leased_connection& c) {
-  if (!c.stored_.empty()) give_buffer(c.stored_);
-  if (!c.output_.empty()) give_buffer(c.output_);
+  give_buffer(c.stored_);
+  drop_output(c);
   ++c.generation_;
   c.state_ = state::vacant;
   c.input_ = nullptr;
   c.input_size_ = 0;
-  c.output_sent_ = 0;
   c.between_ = c.yielding_ = false;
-  c.attempt_ = 1;
   c.more_wanted_ = true;
   c.input_ended_ = c.paused_ = c.streaming_ = c.replayable_ = c.flush_awaited_ = false;
   c.gone_why_.clear();

@@ -41,7 +41,7 @@ void connection_set::receive(leased_connection& c) {
   if (n == 0) {
     c.input_ended_ = true;
   } else if (c.input_size_ == 0) {
-    if (!c.stored_.empty()) give_buffer(c.stored_);
+    give_buffer(c.stored_);
     c.input_ = bytes.data();
     c.input_size_ = bytes.size();
   } else {
@@ -68,7 +68,7 @@ void connection_set::store(leased_connection& c, std::string_view bytes) {
 void connection_set::keep_input(leased_connection& c) {
   if (c.covered()) return;
   if (c.input_size_ == 0) {
-    if (!c.stored_.empty()) give_buffer(c.stored_);
+    give_buffer(c.stored_);
     return;
   }
   if (!c.stored_.empty()) return;
@@ -134,10 +134,7 @@ void connection_set::send_now(leased_connection& c, std::span<const std::string_
   const std::size_t of_staged = std::min(sent, c.unsent());
   c.output_sent_ += of_staged;
   sent -= of_staged;
-  if (c.unsent() == 0 && !c.output_.empty()) {
-    give_buffer(c.output_);
-    c.output_sent_ = 0;
-  }
+  if (c.unsent() == 0) drop_output(c);
   for (auto piece : pieces) {
     const std::size_t gone_with_it = std::min(sent, piece.size());
     sent -= gone_with_it;
@@ -166,8 +163,7 @@ void connection_set::flush(leased_connection& c) {
     c.output_sent_ += static_cast<std::size_t>(n);
   }
   if (c.unsent() == 0) {
-    if (!c.output_.empty()) give_buffer(c.output_);
-    c.output_sent_ = 0;
+    drop_output(c);
   } else {
     c.flush_awaited_ = true;
     if (n > 0 && c.state_ == state::flushing) c.deadline_ = clock::now() + limits::closing_stall;
@@ -247,7 +243,13 @@ void connection_set::take_buffer(std::string& into) {
   spare_.pop_back();
 }
 
+void connection_set::drop_output(leased_connection& c) {
+  give_buffer(c.output_);
+  c.output_sent_ = 0;
+}
+
 void connection_set::give_buffer(std::string& from) {
+  if (from.empty()) return;
   from.clear();
   if (from.capacity() <= limits::spare_buffer && spare_.size() < limits::spare_buffers)
     spare_.push_back(std::move(from));

@@ -89,9 +89,8 @@ void connection_set::try_to_cover(leased_connection& c) {
   if (!c.lease_ || !c.lease_.exposed() || c.streaming_ || c.state_ != state::open) return;
   if (!c.lease_.cover(c.input(), c.waiting_output())) return;
   c.between_ = false;
-  if (!c.output_.empty()) give_buffer(c.output_);
-  c.output_sent_ = 0;
-  if (!c.stored_.empty()) give_buffer(c.stored_);
+  drop_output(c);
+  give_buffer(c.stored_);
   show_journal(c);
 }
 

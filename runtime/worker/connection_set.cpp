@@ -125,15 +125,11 @@ leased_connection& connection_set::vacant_slot() {
 }
 
 // A connection that no worker has held is as accept4 made it, and needs no flags: every call here
-// says MSG_DONTWAIT, and TCP_NODELAY comes from the listening socket. One that another worker held
-// may carry anything.
-void connection_set::adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t listener,
-                           unsigned attempt) {
+// says MSG_DONTWAIT, and TCP_NODELAY comes from the listening socket.
+void connection_set::adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t listener) {
   turn now{*this};
-  if (attempt > 1) refresh_socket_flags(socket.get());
   auto& c = vacant_slot();
   begin(c, std::move(socket), id, listener);
-  c.attempt_ = attempt;
   begin_user(c);
   if (c.state_ == state::open) receive(c);
   settle(c);

@@ -53,9 +53,8 @@ public:
   [[nodiscard]] bool has_service() const noexcept { return static_cast<bool>(make_); }
 
   /// Takes a connection and receives from it at once: the request is usually there already, and a
-  /// connection that is answered and closed never enters the epoll set. `attempt` above 1: another
-  /// worker held it before.
-  void adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t listener, unsigned attempt = 1);
+  /// connection that is answered and closed never enters the epoll set.
+  void adopt(os::unique_fd socket, std::uint64_t id, std::uint32_t listener);
 
   /// The same under protection: what happens to it is written down in slot `slot` of `leases`, and
   /// if another worker held it before, it goes on as is written there. Fails if there is no such
@@ -147,7 +146,9 @@ private:
 
   // ---- buffers
   void take_buffer(std::string& into);
-  void give_buffer(std::string& from);
+  void give_buffer(std::string& from); ///< an empty one has none to give
+  /// All of the output is out, or kept elsewhere.
+  void drop_output(leased_connection& c);
 
   asio::io_context& loop_;
   worker* owner_;

@@ -151,7 +151,7 @@ public:
     if (lease_) lease_.reading();
   }
   /// How often the exchange in progress has been started, this time included: 1 is the first.
-  [[nodiscard]] unsigned attempt() const noexcept { return lease_ ? lease_.attempt() : attempt_; }
+  [[nodiscard]] unsigned attempt() const noexcept { return lease_ ? lease_.attempt() : 1; }
   /// The primary's number of this connection.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   /// Which of the pool's listeners accepted it, counted from 0.
@@ -213,7 +213,6 @@ private:
   bool between_ = false;  ///< no exchange is in progress past the slot: it may be covered again
   bool yielding_ = false; ///< goes to another worker as soon as no exchange is in progress
   std::uint32_t interest_ = 0; ///< the events registered in the epoll set
-  unsigned attempt_ = 1;
   std::uint32_t listener_ = 0;
   std::uint64_t id_ = 0;
   std::size_t input_limit_ = 0;

@@ -66,7 +66,7 @@ void race(const char* name, const std::function<std::vector<pid_t>(const program
   const auto seed = std::random_device{}();
   const temporary_directory folder;
   program p{{STORM_SERVICE, "--listen", "tcp://127.0.0.1:0", "--workers", "4", "--log", "error",
-             "--runs", folder.path() + "/runs"}};
+             "--runs", folder.file("runs")}};
   p.wait_ready();
   REQUIRE(wait_whole(p));
   const counts before = open_in(p);

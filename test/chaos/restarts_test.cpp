@@ -26,7 +26,7 @@ std::size_t wanted() {
 /// Workers that end as soon as they are up, until the file `calm` is there.
 class short_lived {
 public:
-  short_lived() : calm_{directory_.path() + "/calm"} {
+  short_lived() : calm_{directory_.file("calm")} {
     keep_calm();
     program_.emplace(std::vector<std::string>{MISBEHAVE, "mortal", std::to_string(workers), calm_});
     program_->wait_ready();

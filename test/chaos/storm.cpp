@@ -42,8 +42,8 @@ std::vector<std::string> command(const storm_options& how, const std::string& ru
 storm::storm(storm_options how)
     : how_{std::move(how)},
       seed_{std::random_device{}()},
-      runs_{folder_.path() + "/runs"},
-      program_{std::make_unique<program>(command(how_, folder_.path() + "/runs"))} {
+      runs_{folder_.file("runs")},
+      program_{std::make_unique<program>(command(how_, folder_.file("runs")))} {
   program_->wait_ready();
 }
 

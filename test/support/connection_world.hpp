@@ -75,12 +75,12 @@ struct connection_world {
     adopt(s, std::move(pair.server));
     return std::move(pair.client);
   }
-  void adopt(script& s, os::unique_fd server, unsigned attempt = 1) {
+  void adopt(script& s, os::unique_fd server) {
     set->serve_with([&s](leased_connection& c) {
       s.lease = &c;
       return std::make_unique<scripted_user>(s);
     });
-    set->adopt(std::move(server), 1, 0, attempt);
+    set->adopt(std::move(server), 1, 0);
   }
 
   /// Turns the loop until `done`; fails after `patience`.

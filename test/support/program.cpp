@@ -52,17 +52,6 @@ bool eventually(const std::function<bool()>& holds) {
   return true;
 }
 
-temporary_directory::temporary_directory() {
-  std::string name = std::filesystem::temp_directory_path() / "coppice-test-XXXXXX";
-  if (!::mkdtemp(name.data())) throw std::runtime_error{"mkdtemp " + name};
-  path_ = name;
-}
-
-temporary_directory::~temporary_directory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 // ---- the program
 
 namespace {

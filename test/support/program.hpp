@@ -3,6 +3,8 @@
 // end awaited. Every wait has a deadline and says what it was waiting for. Ends what it started,
 // and what that started.
 
+#include "support/temporary_directory.hpp"
+
 #include <chrono>
 #include <coppice/runtime/os/child_process.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
@@ -20,17 +22,6 @@ inline constexpr std::chrono::seconds patience{30};
 /// Polls `holds` with short pauses of poll(2) until it does; false after `patience`. For what the
 /// kernel tells by no descriptor, /proc above all.
 [[nodiscard]] bool eventually(const std::function<bool()>& holds);
-
-/// A directory of its own, removed at the end.
-class temporary_directory {
-public:
-  temporary_directory();
-  ~temporary_directory();
-  [[nodiscard]] std::string path() const { return path_; }
-
-private:
-  std::string path_;
-};
 
 class program {
 public:
@@ -71,8 +62,8 @@ public:
   [[nodiscard]] pid_t zygote() const;
   /// A process that waits to become a worker; 0 if there is none.
   [[nodiscard]] pid_t spare() const;
-  /// Waits until neither the program nor a child of it runs, is about to, or waits to be buried: what
-  /// they hold at such a moment is theirs, not something on its way. False after `patience`.
+  /// Waits until neither the program nor a child of it runs, is about to, or waits to be buried:
+  /// what they hold at such a moment is theirs, not something on its way. False after `patience`.
   [[nodiscard]] bool wait_quiet();
 
 private:

@@ -1,10 +1,10 @@
 #include "support/catch.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <coppice/runtime/lease/crash_report.hpp>
 #include <coppice/runtime/lease/crash_report_store.hpp>
 #include <coppice/runtime/limits.hpp>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,21 +13,10 @@ using namespace coppice;
 
 namespace {
 
-struct directory {
-  std::filesystem::path path;
-  directory() {
-    char name[] = "/tmp/coppice-crashes-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
-  }
-  ~directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  [[nodiscard]] std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator{path}, {}));
-  }
-};
+std::size_t files_in(const test::temporary_directory& here) {
+  return static_cast<std::size_t>(
+      std::distance(std::filesystem::directory_iterator{here.path()}, {}));
+}
 
 std::string content(const std::filesystem::path& path) {
   std::ifstream file{path};
@@ -82,8 +71,8 @@ TEST_CASE("a report says when, who and what") {
 }
 
 TEST_CASE("reports are numbered on, and the oldest make room") {
-  const directory here;
-  const auto path = (here.path / "crashes").string();
+  const test::temporary_directory here;
+  const auto path = here.file("crashes");
   {
     crash_report_store store{path};
     CHECK_FALSE(std::filesystem::exists(path));
@@ -106,12 +95,11 @@ TEST_CASE("a report that cannot be written leaves nothing, and is an error that 
   REQUIRE_FALSE(failed);
   CHECK(failed.error().message() == "mkdir /proc/nowhere/crashes: No such file or directory");
 
-  const directory here;
-  std::filesystem::create_directory(here.path / "web-1.txt.new"); // in the way
-  crash_report_store blocked{here.path.string()};
+  const test::temporary_directory here;
+  std::filesystem::create_directory(here.file("web-1.txt.new")); // in the way
+  crash_report_store blocked{here.path()};
   const auto second = blocked.write({.pool = "web"});
   REQUIRE_FALSE(second);
-  CHECK(second.error().message() ==
-        "open " + (here.path / "web-1.txt.new").string() + ": Is a directory");
-  CHECK(here.files() == 1);
+  CHECK(second.error().message() == "open " + here.file("web-1.txt.new") + ": Is a directory");
+  CHECK(files_in(here) == 1);
 }

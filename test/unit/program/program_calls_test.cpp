@@ -2,7 +2,6 @@
 #include "unit/program/program_tree.hpp"
 
 #include <coppice/actors/actor_child.hpp>
-#include <coppice/runtime/caf/port.hpp>
 
 #include <csignal>
 
@@ -11,13 +10,6 @@ namespace coppice {
 using namespace test;
 
 namespace {
-
-struct silent_actor {
-  caf::event_based_actor* self;
-  caf::behavior make_behavior() {
-    return {[](int) {}};
-  }
-};
 
 /// What a call answers, as one word.
 template <class T>

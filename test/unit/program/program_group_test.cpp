@@ -3,7 +3,6 @@
 #include "unit/program/program_tree.hpp"
 
 #include <coppice/actors/actor_child.hpp>
-#include <coppice/runtime/caf/port.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -17,13 +16,6 @@ namespace coppice {
 using namespace test;
 
 namespace {
-
-struct silent_actor {
-  caf::event_based_actor* self;
-  caf::behavior make_behavior() {
-    return {[](int) {}};
-  }
-};
 
 /// When a process was started, in clock ticks since boot: proc_pid_stat(5), field 22.
 long long started_at(pid_t pid) {

@@ -3,13 +3,14 @@
 
 #include "support/catch.hpp"
 #include "support/log_lines.hpp"
+#include "support/temporary_directory.hpp"
 #include "unit/os/processes.hpp"
 
 #include <coppice/actors/primary.hpp>
+#include <coppice/runtime/caf/port.hpp>
 #include <coppice/runtime/os/signal_source.hpp>
 
 #include <asio/io_context.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -22,18 +23,12 @@ namespace coppice::test {
 
 using namespace std::chrono_literals;
 
-struct directory {
-  std::string path;
-  directory() {
-    char name[] = "/tmp/coppice-tree-XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    path = name;
+/// It takes numbers, and does nothing with them.
+struct silent_actor {
+  caf::event_based_actor* self;
+  caf::behavior make_behavior() {
+    return {[](int) {}};
   }
-  ~directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  [[nodiscard]] std::string file(const char* name) const { return path + "/" + name; }
 };
 
 /// How often a program has begun that counts in `file`.

@@ -29,7 +29,7 @@ TEST_CASE("each kind of program is started again after the ends that are for it"
   for (const auto type : all_types)
     for (const auto& [word, reason] : ends) {
       INFO(to_string(type) << ", " << word);
-      const directory here;
+      const temporary_directory here;
       const auto file = here.file("starts");
       tree it{{helper("it", {"count=" + file, "1:" + word}).restart(type)}};
       const bool again = type == permanent || (type == transient && word != "exit=0");
@@ -43,7 +43,7 @@ TEST_CASE("each kind of program is started again after the ends that are for it"
 TEST_CASE("each kind of program that is not ready in time has failed to start, and is killed") {
   for (const auto type : all_types) {
     INFO(to_string(type));
-    const directory here;
+    const temporary_directory here;
     const auto file = here.file("starts");
     // Ready, and dead; then not ready; then ready.
     tree it{{helper("it", {"count=" + file, "1:notify", "1:exit=3", "3:notify"})
@@ -68,7 +68,7 @@ TEST_CASE("a program that is never ready at boot is a boot failure") {
 }
 
 TEST_CASE("a program that is not there at boot is a boot failure, and what was up is stopped") {
-  const directory here;
+  const temporary_directory here;
   tree it{{helper("first", {"count=" + here.file("starts")}),
            program{"second", "/nonexistent/program"}}};
   CHECK(it.until_ended() == 1);
@@ -80,7 +80,7 @@ TEST_CASE("a program whose file goes away, or may not be run any more, comes bac
     for (const auto type : {permanent, transient}) {
       const std::string why = wrong == ENOENT ? "No such file or directory" : "Permission denied";
       INFO(to_string(type) << ", " << why);
-      const directory here;
+      const temporary_directory here;
       const auto file = here.file("starts");
       const auto executable = here.file("program");
       const auto hidden = here.file("hidden");
@@ -106,7 +106,7 @@ TEST_CASE("a program whose file goes away, or may not be run any more, comes bac
 }
 
 TEST_CASE("a temporary program whose file is gone is not missed") {
-  const directory here;
+  const temporary_directory here;
   const auto file = here.file("starts");
   tree it{{helper("it", {"count=" + file}).restart(temporary)}};
   it.until_up();
@@ -146,7 +146,7 @@ TEST_CASE("the next child starts when the program before it is ready") {
 }
 
 TEST_CASE("a program that forks twice is noticed, and does not go on behind our back") {
-  const directory here;
+  const temporary_directory here;
   tree it{{helper("it", {"count=" + here.file("starts"), "1:daemon"})}};
   it.until_logged("it: left process");
   it.until_logged("restarted because of exit code 0");

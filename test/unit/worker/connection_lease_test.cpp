@@ -5,7 +5,10 @@
 
 #include <coppice/runtime/os/tcp_counters.hpp>
 
+#include <fcntl.h>
+#include <netinet/tcp.h>
 #include <optional>
+#include <sys/time.h>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -120,6 +123,37 @@ TEST_CASE("an answer that waits for a slow client is completed by another worker
   CHECK(it.move().output.size > 0);
   CHECK(s.inputs == 1);
   CHECK(it.world->receive_exactly(it.client, large.size()) == large);
+}
+
+TEST_CASE("a connection that another worker held is freed of its flags", "[protection]") {
+  script s;
+  s.on_input = echo_lines;
+  moving_connection it{s};
+  it.adopt();
+  const int fd = it.ours.get();
+  const int on = 1;
+  const int off = 0;
+  const linger lingering{1, 30};
+  const timeval timeout{1, 0};
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &lingering, sizeof lingering);
+  ::setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof off);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  it.move();
+
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    ::getsockopt(fd, level, name, &value, &size);
+    return value;
+  };
+  CHECK(option(IPPROTO_TCP, TCP_CORK) == 0);
+  CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
+  CHECK(option(SOL_SOCKET, SO_LINGER) == 0);
+  CHECK(option(SOL_SOCKET, SO_OOBINLINE) == 1);
+  CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 }
 
 TEST_CASE("a close goes on where it was left", "[protection]") {

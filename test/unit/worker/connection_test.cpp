@@ -348,39 +348,6 @@ TEST_CASE("a timeout may answer and close", "[connection]") {
   CHECK(s.gone == 1);
 }
 
-TEST_CASE("a connection that another worker held is freed of its flags", "[connection]") {
-  connection_world world;
-  script s;
-  s.on_input = echo_lines;
-  auto pair = make_tcp_pair();
-  const int fd = pair.server.get();
-  const int on = 1;
-  const int off = 0;
-  const linger lingering{1, 30};
-  const timeval timeout{1, 0};
-  ::setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &lingering, sizeof lingering);
-  ::setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof off);
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-  const auto watched = os::duplicate(fd).value();
-  world.adopt(s, std::move(pair.server), 2);
-
-  const auto option = [&](int level, int name) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    ::getsockopt(watched.get(), level, name, &value, &size);
-    return value;
-  };
-  CHECK(option(IPPROTO_TCP, TCP_CORK) == 0);
-  CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
-  CHECK(option(SOL_SOCKET, SO_LINGER) == 0);
-  CHECK(option(SOL_SOCKET, SO_OOBINLINE) == 1);
-  CHECK((::fcntl(watched.get(), F_GETFL) & O_NONBLOCK) != 0);
-  CHECK(s.lease->attempt() == 2);
-}
-
 TEST_CASE("nothing blocks although the socket is blocking", "[connection]") {
   connection_world world;
   script s;
