@@ -50,6 +50,26 @@ inline constexpr std::size_t reason = 4096;
 static_assert(control_fds <= 253, "SCM_MAX_FD");
 static_assert(control_ids * 9 + 2 * reason <= control_packet, "a full list and its reason fit");
 
+// ---- messages
+// ----------------------------------------------------------------------------------------------
+/// Messages, and their bytes, that wait for a worker that is being started or replaced.
+inline constexpr std::size_t mail_messages = 1024;
+inline constexpr std::size_t mail_bytes = 1024 * 1024;
+/// Bytes that wait for room on a worker's data channel: above the first its senders are asked to
+/// stop, down to the second they may go on.
+inline constexpr std::size_t mail_high = 1024 * 1024;
+inline constexpr std::size_t mail_low = 256 * 1024;
+/// Senders, each with a way to write the address, that wait for one worker to have room.
+inline constexpr std::size_t mail_stopped = 4096;
+/// Asks that one worker has been given and has not answered, and those that one has made.
+inline constexpr std::size_t open_asks = 64 * 1024;
+/// Topics that somebody of a tree is subscribed to.
+inline constexpr std::size_t topics = 64 * 1024;
+/// The longest that an ask may wait for its answer.
+inline constexpr auto ask_longest = 24h;
+
+static_assert(mail_low < mail_high && mail_high + envelope <= data_queue);
+
 // ---- connections
 // ---------------------------------------------------------------------------------------
 /// Handoffs that a worker has been sent and not yet taken.

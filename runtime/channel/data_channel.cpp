@@ -31,6 +31,7 @@ public:
   bool send(bytes frames) {
     if (!accepts(frames.size())) return false;
     waiting_.add(frames);
+    note_level();
     if (!output_due_) {
       output_due_ = true;
       socket_.later([self = shared_from_this()] { self->send_waiting(); });
@@ -52,8 +53,13 @@ public:
       sent -= gone;
       if (gone < piece.size()) waiting_.add(piece.subspan(gone));
     }
+    note_level();
     if (!waiting_.empty() && !awaiting_room_) await_room();
     return true;
+  }
+
+  void flush_now() {
+    if (socket_.is_open() && !awaiting_room_) flush();
   }
 
   void drain_now() {
@@ -124,13 +130,23 @@ private:
 
   void send_waiting() {
     output_due_ = false;
-    if (!socket_.is_open() || awaiting_room_ || waiting_.empty()) return;
+    if (!socket_.is_open() || awaiting_room_) return;
     flush();
     if (!waiting_.empty()) await_room();
+    tell_room();
   }
 
+  // Once for each time that it was short.
+  void tell_room() {
+    const bool low = waiting_.size() <= limits::mail_low && std::exchange(above_, false);
+    const bool all = waiting_.empty() && std::exchange(had_to_wait_, false);
+    if ((low || all) && handler_ != nullptr) handler_->on_room();
+  }
+
+  void note_level() noexcept { above_ = above_ || waiting_.size() > limits::mail_high; }
+
   void await_room() {
-    awaiting_room_ = true;
+    awaiting_room_ = had_to_wait_ = true;
     socket_.on_room([self = shared_from_this()] {
       self->awaiting_room_ = false;
       self->send_waiting();
@@ -213,6 +229,8 @@ private:
   output_queue waiting_;
   bool output_due_ = false;    // send_waiting comes at the end of this round
   bool awaiting_room_ = false; // send_waiting comes when the socket has room
+  bool had_to_wait_ = false;   // since everything was sent
+  bool above_ = false;         // limits::mail_high, and not down to limits::mail_low since
   handler* handler_ = nullptr;
   std::optional<error> failure_;
 };
@@ -224,6 +242,7 @@ data_channel::~data_channel() { state_->close(); }
 void data_channel::start(handler& to) { state_->start(to); }
 bool data_channel::send(bytes frames) { return state_->send(frames); }
 bool data_channel::send(std::span<const bytes> pieces) { return state_->send(pieces); }
+void data_channel::flush() { state_->flush_now(); }
 void data_channel::drain_now() {
   const auto keep = state_; // a callback may destroy *this
   keep->drain_now();

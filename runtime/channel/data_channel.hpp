@@ -28,6 +28,9 @@ public:
     /// The bodies of the whole frames that one read brought, in order; at least one. They are
     /// valid during the call.
     virtual void on_envelopes(std::span<const bytes> bodies) = 0;
+    /// What waited to be sent is down to limits::mail_low bytes after it was above
+    /// limits::mail_high, or all of it is sent after some had to wait for room.
+    virtual void on_room() {}
     /// The channel has ended, and is closed. An orderly end has the verb "closed"; anything else
     /// went wrong: "receive data: ...", "decode frame: ..." or "send data: ...". At most once.
     virtual void on_closed(const error& why) = 0;
@@ -50,6 +53,10 @@ public:
   /// Sends whole frames given in pieces, at once and from where they are; only what the socket has
   /// no room for is copied. For a caller that has a batch. Order is kept between both kinds.
   bool send(std::span<const bytes> pieces);
+
+  /// Sends what waits for the end of the round, as far as the socket has room: for the end of a
+  /// process. What still waits then is in queued_bytes.
+  void flush();
 
   /// For when the other process is dead: gives on_envelopes what is still in the socket, without
   /// waiting for an end that a descendant of that process may withhold, and closes. No on_closed.

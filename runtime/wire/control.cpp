@@ -23,6 +23,7 @@ enum class tag : std::uint32_t {
   retire = 7,
   connections = 32,
   drain = 33,
+  message_room = 34,
   spawn = 64,
   spare = 65,
   zygote_hello = 96,
@@ -147,6 +148,15 @@ public:
     if (value.empty()) reject(what, "is empty");
     return value;
   }
+  void address(const char* what, std::uint64_t& id, std::string& name) {
+    const auto* value = at_ < packet_.size ? &packet_.ptr[at_] : nullptr;
+    if (value == nullptr || value->type != msgpack::type::STR) {
+      id = number(what);
+      return;
+    }
+    name = this->name(what);
+    if (name.size() > limits::address_name) reject(what, "is too long");
+  }
   std::vector<std::uint64_t> numbers(const char* what, std::size_t most) {
     std::vector<std::uint64_t> all;
     for (const auto& item : list(what, most))
@@ -250,6 +260,12 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
     return in.done(connections{in.offers("items")});
   case tag::drain:
     return in.done(drain{in.u32("deadline_ms"), in.u32_if_there("yield")});
+  case tag::message_room: {
+    message_room message;
+    in.address("to", message.id, message.name);
+    message.room = in.number("room", 1) != 0;
+    return in.done(std::move(message));
+  }
   case tag::spawn: {
     // A bit that is not known would leave the place of the descriptors after it unknown too.
     spawn message{in.number("request_id"), in.name("group"),         in.name("name"),
@@ -299,8 +315,9 @@ result<control_message> decode_control(std::span<const std::byte> packet) {
 
 std::string_view name_of(const control_message& message) noexcept {
   static constexpr std::string_view names[] = {
-      "unknown",     "hello", "ready", "room",  "handed_back",  "failed",  "bye",         "retire",
-      "connections", "drain", "spawn", "spare", "zygote_hello", "spawned", "spawn_failed"};
+      "unknown", "hello",        "ready",       "room",        "handed_back",  "failed",
+      "bye",     "retire",       "connections", "drain",       "message_room", "spawn",
+      "spare",   "zygote_hello", "spawned",     "spawn_failed"};
   static_assert(std::size(names) == std::variant_size_v<control_message>);
   return names[message.index()];
 }
@@ -356,6 +373,14 @@ std::span<const std::byte> encode_control(const drain& m, buffer& out) {
   p.number(m.deadline_ms);
   if (m.yield != 0) p.number(m.yield);
   return p.bytes();
+}
+std::span<const std::byte> encode_control(const message_room& m, buffer& out) {
+  packet p{out, tag::message_room, 2};
+  if (m.name.empty())
+    p.number(m.id);
+  else
+    p.text(m.name);
+  return p.number(m.room ? 1 : 0).bytes();
 }
 std::span<const std::byte> encode_control(const spawn& m, buffer& out) {
   packet p{out, tag::spawn, m.setup.empty() ? 6U : 7U};

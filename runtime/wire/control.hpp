@@ -15,6 +15,7 @@
 //   connections  := [32, [[id:uint, listener:u32, lease:u32?] * 1..64]]  + 1 fd each
 //                                                                             primary to worker
 //   drain        := [33, deadline_ms:u32, yield:u32?]                         primary to worker
+//   message_room := [34, to:address, room:uint]                               primary to worker
 //   spawn        := [64, request:uint, group:name, name:name, worker:uint,
 //                    incarnation:uint, fds:u32, [step * 1..1024]?]
 //                                                + 1 fd for each bit of fds   primary to zygote,
@@ -25,6 +26,7 @@
 //   spawn_failed := [98, request:uint, reason:str]                            zygote to primary
 //   pid  := uint, 1..2^31-1      u32 := uint below 2^32
 //   str  := at most 4096 bytes   name := str, not empty
+//   address := uint | name, at most 255 bytes
 //   step := [kind:uint, text:str, [number:uint *]]                            setup_step.hpp
 //
 // A receiver ignores elements after the last field that it knows, and packets whose tag it does not
@@ -108,6 +110,15 @@ struct drain {
   bool operator==(const drain&) const = default;
 };
 
+/// Whether messages to this address, written like this, find room where they go. Without room,
+/// send none until there is; those that are under way are not lost.
+struct message_room {
+  std::uint64_t id = 0; ///< if there is no name
+  std::string name;
+  bool room = false;
+  bool operator==(const message_room&) const = default;
+};
+
 // ---- primary to zygote, and back
 
 /// The descriptors a spawn may carry, in the order in which they travel.
@@ -166,7 +177,7 @@ struct unknown {
 
 using control_message =
     std::variant<unknown, hello, ready, room, handed_back, failed, bye, retire, connections, drain,
-                 spawn, spare, zygote_hello, spawned, spawn_failed>;
+                 message_room, spawn, spare, zygote_hello, spawned, spawn_failed>;
 
 /// Reads one packet. The error's verb is "decode", its object "control packet".
 [[nodiscard]] result<control_message> decode_control(std::span<const std::byte> packet);
@@ -189,6 +200,7 @@ std::span<const std::byte> encode_control(const bye&, buffer& out);
 std::span<const std::byte> encode_control(const retire&, buffer& out);
 std::span<const std::byte> encode_control(const connections&, buffer& out);
 std::span<const std::byte> encode_control(const drain&, buffer& out);
+std::span<const std::byte> encode_control(const message_room&, buffer& out);
 std::span<const std::byte> encode_control(const spawn&, buffer& out);
 std::span<const std::byte> encode_control(const spare&, buffer& out);
 std::span<const std::byte> encode_control(const zygote_hello&, buffer& out);

@@ -167,6 +167,13 @@ std::optional<std::size_t> cursor::array() noexcept {
   return h->children;
 }
 
+std::optional<std::size_t> cursor::pairs() noexcept {
+  const auto h = read_header(left_);
+  if (!h || h->what != kind::map) return std::nullopt;
+  left_ = left_.subspan(h->size);
+  return h->children / 2;
+}
+
 std::optional<std::uint64_t> cursor::number() noexcept {
   const auto h = read_header(left_);
   if (!h || h->what != kind::positive) return std::nullopt;

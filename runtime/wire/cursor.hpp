@@ -20,6 +20,8 @@ public:
 
   /// The header of an array: its number of elements, which are never more than the bytes left.
   [[nodiscard]] std::optional<std::size_t> array() noexcept;
+  /// The header of a map: its number of pairs.
+  [[nodiscard]] std::optional<std::size_t> pairs() noexcept;
   /// An unsigned number. (msgpack has more than one way to write 7; all are read.)
   [[nodiscard]] std::optional<std::uint64_t> number() noexcept;
   /// A string. Its bytes need not be UTF-8.

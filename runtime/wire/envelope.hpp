@@ -23,8 +23,8 @@ namespace coppice::wire {
 
 /// A worker's number or a name.
 struct address {
-  std::uint64_t id = 0;  ///< if there is no name
-  std::string_view name; ///< "web/2", "web", "topic:prices"; empty: `id` counts
+  std::uint64_t id = 0;    ///< if there is no name
+  std::string_view name{}; ///< "web/2", "web", "topic:prices"; empty: `id` counts
   [[nodiscard]] bool is_name() const noexcept { return !name.empty(); }
   bool operator==(const address&) const = default;
 };

@@ -24,6 +24,8 @@ using bytes = data_channel::bytes;
 struct recorder : data_channel::handler {
   std::vector<std::string> bodies;
   std::vector<std::size_t> batches;
+  std::vector<std::size_t> rooms; ///< what waited when it was told of room
+  data_channel* channel = nullptr;
   std::optional<error> closed;
   std::function<void()> then_on_envelopes = [] {};
   std::function<void()> then_on_closed = [] {};
@@ -33,6 +35,7 @@ struct recorder : data_channel::handler {
     batches.push_back(batch.size());
     then_on_envelopes();
   }
+  void on_room() override { rooms.push_back(channel != nullptr ? channel->queued_bytes() : 0); }
   void on_closed(const error& why) override {
     REQUIRE_FALSE(closed);
     closed = why;
@@ -151,6 +154,34 @@ TEST_CASE_METHOD(channel_and_socket, "more than may wait is refused, and the cha
   CHECK(other_got.bodies.back() == "small");
   CHECK(channel->send(large));
   CHECK_FALSE(got.closed);
+}
+
+TEST_CASE_METHOD(channel_and_socket,
+                 "room is told at the low mark and when all is sent, once each") {
+  got.channel = channel.get();
+  channel->start(got);
+  const auto piece = frame(std::string(64 * 1024, 'x'));
+  while (channel->queued_bytes() <= limits::mail_high) REQUIRE(channel->send(piece));
+  recorder other_got;
+  data_channel other{loop, std::move(peer)};
+  other.start(other_got);
+  run_until([&] { return channel->queued_bytes() == 0 && got.rooms.size() > 1; });
+  REQUIRE(got.rooms.size() == 2);
+  CHECK(got.rooms[0] <= limits::mail_low);
+  CHECK(got.rooms[1] == 0);
+  // What never had to wait tells nothing.
+  REQUIRE(channel->send(frame("small")));
+  run_until([&] { return other_got.bodies.back() == "small"; });
+  CHECK(got.rooms.size() == 2);
+}
+
+TEST_CASE_METHOD(two_channels, "a flush sends what waits for the end of the round") {
+  REQUIRE(channel->send(frame("a")));
+  CHECK(channel->queued_bytes() > 0);
+  channel->flush();
+  CHECK(channel->queued_bytes() == 0);
+  run_until([&] { return !other_got.bodies.empty(); });
+  CHECK(other_got.bodies.size() == 1);
 }
 
 TEST_CASE_METHOD(channel_and_socket, "frames that arrive in pieces are put together") {

@@ -41,6 +41,8 @@ TEST_CASE("every control message comes out as it went in") {
   same(connections{.items = {{.id = 5, .listener = 0}}});
   same(connections{.items = std::vector<offered>(limits::control_fds, {most, 0xffffffff})});
   same(drain{.deadline_ms = 25000});
+  same(message_room{.id = most, .name = {}, .room = true});
+  same(message_room{.id = 0, .name = std::string(limits::address_name, 'n'), .room = false});
   same(spawn{.request_id = 9,
              .group = "web",
              .name = "web/2",
@@ -86,6 +88,8 @@ TEST_CASE("the bytes of control messages are those of the grammar") {
   is(encode_control(connections{{{7, 1}, {300, 2}}}, out),
      hex({0x92, 32, 0x92, 0x92, 7, 1, 0x92, 0xcd, 0x01, 0x2c, 2}));
   is(encode_control(drain{1000}, out), hex({0x92, 33, 0xcd, 0x03, 0xe8}));
+  is(encode_control(message_room{7, "", true}, out), hex({0x93, 34, 7, 1}));
+  is(encode_control(message_room{0, "w", false}, out), hex({0x93, 34, 0xa1, 'w', 0}));
   is(encode_control(spawn{1, "w", "w/1", 2, 3, 63}, out),
      hex({0x97, 64, 1, 0xa1}) + of("w") + hex({0xa3}) + of("w/1") + hex({2, 3, 63}));
   is(encode_control(spawn{1, "w", "w", 2, 3, 63, {{setup_kind::gid, "", {7}}}}, out),
