@@ -5,6 +5,7 @@
 
 #include <coppice/actors/accepted_socket.hpp>
 #include <coppice/actors/dispatch_table.hpp>
+#include <coppice/actors/mail.hpp>
 #include <coppice/runtime/caf/port.hpp>
 #include <coppice/runtime/link/worker_link.hpp>
 #include <coppice/runtime/net/first_bytes.hpp>
@@ -97,6 +98,22 @@ struct exit_overdue {}; ///< worker_proxy -> itself: the channel is closed, or S
                         ///< the process is still there
 struct health_look_due {}; ///< worker_proxy -> itself: read the heartbeat
 
+// ---- slot_mailbox
+
+struct mail_for_you { ///< worker_proxy, slot_mailbox, primary_mailbox -> slot_mailbox
+  port::moved<mail> letters;
+};
+struct process_news { ///< worker_proxy -> its slot's slot_mailbox
+  enum class kind { exists, ready, leaving, has_room, gone };
+  kind what = kind::exists;
+  std::uint64_t incarnation = 0;
+  std::weak_ptr<worker_link> link{}; ///< exists: where its messages go
+};
+struct room_told { ///< slot_mailbox -> the mailbox of a sender
+  wire::message_room about;
+};
+struct end_mail {}; ///< the tree -> slot_mailbox: its slot is no more
+
 } // namespace coppice
 
 COPPICE_MESSAGES_BEGIN(cluster, 200)
@@ -125,4 +142,8 @@ COPPICE_LOCAL_MESSAGE(cluster, coppice::parking_over)
 COPPICE_MESSAGE(cluster, coppice::health_look_due)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::first_bytes_came)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::first_bytes_overdue)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::mail_for_you)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::process_news)
+COPPICE_LOCAL_MESSAGE(cluster, coppice::room_told)
+COPPICE_MESSAGE(cluster, coppice::end_mail)
 COPPICE_MESSAGES_END(cluster)

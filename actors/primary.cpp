@@ -1,5 +1,6 @@
 #include <coppice/actors/primary.hpp>
 #include <coppice/actors/primary_actor.hpp>
+#include <coppice/actors/primary_mailbox.hpp>
 #include <coppice/actors/tree.hpp>
 #include <coppice/runtime/caf/actor_loop.hpp>
 #include <coppice/runtime/limits.hpp>
@@ -100,7 +101,7 @@ private:
 
   [[nodiscard]] tree_ground ground() {
     auto* const reports = options_.state_dir.empty() ? nullptr : &reports_;
-    return {&io_, &actors_, spawner_.get(), &log_, seed_, reports};
+    return {&io_, &actors_, spawner_.get(), &log_, seed_, reports, &post_};
   }
 
   result<void> open_endpoints() {
@@ -145,6 +146,7 @@ private:
     parts.on_up = [this](const tree_node& tree) { on_up(tree); };
     parts.on_end = [this](const ending& how) { on_tree_ended(how); };
     parts.log = &log_;
+    spawn_primary_mailbox(actors_.system(), {&post_, &io_, &log_, spec_.on_message});
     actor_ = port::spawn_state<primary_actor>(actors_.system(), std::move(parts));
   }
 
@@ -222,6 +224,7 @@ private:
 
   // What the tree stands on goes after the tree: the actors first of all.
   group_grounds groups_;
+  post_office post_{log_};
   std::unique_ptr<spawner> spawner_;
   zygote_spawner* zygotes_ = nullptr; ///< the same, if it is one
   actor_loop actors_;

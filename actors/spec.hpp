@@ -14,6 +14,7 @@
 #include <coppice/actors/health.hpp>
 #include <coppice/actors/health_builder.hpp>
 #include <coppice/actors/policy.hpp>
+#include <coppice/actors/primary_message.hpp>
 #include <coppice/actors/program_spec.hpp>
 #include <coppice/actors/settings_builder.hpp>
 #include <coppice/actors/supervisor_calls.hpp>
@@ -264,6 +265,8 @@ struct service_spec {
   log_level verbosity = log_level::info;
   /// Once, when every child is ready.
   std::function<void(const service_started&)> on_ready{};
+  /// Messages to 0 or "primary". Without it they are dead letters, and asks are told no_handler.
+  on_primary_message on_message{};
 };
 
 /// Everything that is wrong with a spec, each a line that names child, field and value; empty: it

@@ -3,6 +3,7 @@
 #include <coppice/actors/dispatcher.hpp>
 #include <coppice/actors/listener.hpp>
 #include <coppice/actors/program_proxy.hpp>
+#include <coppice/actors/slot_mailbox.hpp>
 #include <coppice/actors/tree.hpp>
 #include <coppice/actors/worker_proxy.hpp>
 #include <coppice/runtime/link/process_link.hpp>
@@ -59,6 +60,13 @@ head_key head_key_of(const dispatch_policy& policy) {
   return {cookie ? head_key::kind::cookie : head_key::kind::field, policy.name};
 }
 
+caf::actor mailbox_of(caf::actor_system& system, post_office* post, std::uint64_t id,
+                      const std::string& name, const std::string& group) {
+  if (post == nullptr) return {};
+  return ensure_mailbox(system, *post,
+                        resident{.id = id, .name = name, .group = group, .mailbox = {}});
+}
+
 class tree_maker {
 public:
   tree_maker(const service_spec& spec, group_grounds& groups, const tree_ground& ground)
@@ -110,8 +118,8 @@ private:
   startable of(const child& each) {
     if (const auto* group = each.group()) return of_group(*group);
     if (const auto* program = each.program()) {
-      auto [make, link, kind] = maker_of(*program, ground_);
-      return {child_of(*program), std::move(make), link, std::move(kind)};
+      auto maker = maker_of(*program, ground_);
+      return {child_of(*program), std::move(maker.make), maker.link, std::move(maker.kind), {}};
     }
     if (const auto* actor = each.actor()) return of_actor(*actor);
     return of_nested(*each.nested());
@@ -186,22 +194,31 @@ private:
                                                  level != protection::none};
               return port::spawn_state<worker_proxy>(
                   *context.system,
-                  worker_proxy_parts{process.name,
-                                     {slot, process.incarnation},
-                                     context.incarnation,
-                                     context.supervisor,
-                                     std::make_unique<process_link>(*ground.io, *ground.processes,
-                                                                    *ground.log, process),
-                                     roster,
-                                     level,
-                                     patience,
-                                     deliver_through<link_told>(*ground.actors),
-                                     ground.log,
-                                     ground.reports,
-                                     health,
-                                     draw(seed + (own.worker_id << 32) + own.incarnation)});
+                  worker_proxy_parts{
+                      process.name,
+                      {slot, process.incarnation},
+                      context.incarnation,
+                      context.supervisor,
+                      std::make_shared<process_link>(*ground.io, *ground.processes, *ground.log,
+                                                     process),
+                      roster,
+                      level,
+                      patience,
+                      deliver_through<link_told>(*ground.actors),
+                      ground.log,
+                      ground.reports,
+                      health,
+                      draw(seed + (own.worker_id << 32) + own.incarnation),
+                      own.worker_id,
+                      ground.post,
+                      mailbox_of(*context.system, ground.post, own.worker_id, context.id, name)});
             },
-            child_link::messages};
+            child_link::messages,
+            {},
+            [slots, post = ground_.post](unsigned number) {
+              const auto found = slots->find(std::max(number, 1u));
+              if (post && found != slots->end()) end_mailbox(*post, found->second.worker_id);
+            }};
   }
 
   std::uint64_t next_seed() { return ground_.seed + ++seeds_; }

@@ -3,6 +3,7 @@
 // dispatchers and worker proxies.
 
 #include <asio/io_context.hpp>
+#include <coppice/actors/mail_sorter.hpp>
 #include <coppice/actors/pool_roster.hpp>
 #include <coppice/actors/spec.hpp>
 #include <coppice/runtime/caf/actor_loop.hpp>
@@ -27,6 +28,7 @@ struct tree_ground {
   logger* log = nullptr;
   std::uint64_t seed = 1;                ///< of the backoffs' jitter
   crash_report_store* reports = nullptr; ///< null: crash reports are not kept
+  post_office* post = nullptr;           ///< null: messages go nowhere
 };
 
 /// The endpoints and the meeting point of one group.

@@ -11,6 +11,8 @@ worker_proxy::worker_proxy(caf::event_based_actor* self, worker_proxy_parts part
       parts_{std::move(parts)} {
   const auto address = caf::actor_cast<caf::actor_addr>(self_);
   if (parts_.pool) parts_.pool->proxies.push_back(address);
+  if (parts_.post) sorter_.emplace(*parts_.post, mail_sender{parts_.id, parts_.key.incarnation});
+  tell_mailbox(process_news::kind::exists);
   parts_.link->start([deliver = parts_.deliver, address](link_event event) {
     deliver(address, link_told{std::move(event)});
   });
@@ -59,6 +61,7 @@ void worker_proxy::handle(worker_event event) {
 }
 
 void worker_proxy::act(worker_action action) {
+  if (action != worker_action::none && action != worker_action::announce) leave_messages();
   switch (action) {
   case worker_action::none:
     return;
@@ -105,7 +108,10 @@ void worker_proxy::on_link(const link_event& event) {
                    handle(worker_event::start_failed);
                  },
                  [this](const link_said& e) { on_said(e.message); },
+                 [this](const link_sent& e) { on_sent(e); },
+                 [this](const link_has_room&) { tell_mailbox(process_news::kind::has_room); },
                  [this](const link_closed& e) {
+                   broken_ = broken_ || e.broken;
                    if (e.broken && reason_.empty()) reason_ = e.why.message();
                    handle(e.broken ? worker_event::channel_broken : worker_event::channel_closed);
                  },
@@ -122,8 +128,7 @@ void worker_proxy::on_said(const wire::control_message& message) {
                  [](const wire::unknown&) {}, // a later version's: it can live without our answer
                  [this](const wire::hello& m) {
                    if (m.incarnation == parts_.key.incarnation) return;
-                   reason_ = "said hello for another incarnation";
-                   handle(worker_event::channel_broken);
+                   refuse("said hello for another incarnation");
                  },
                  [this](const wire::ready&) { handle(worker_event::ready); },
                  [this](const wire::room&) {
@@ -153,6 +158,7 @@ void worker_proxy::on_said(const wire::control_message& message) {
 }
 
 void worker_proxy::refuse(std::string why) {
+  broken_ = true;
   if (reason_.empty()) reason_ = std::move(why);
   handle(worker_event::channel_broken);
 }
@@ -310,6 +316,8 @@ void worker_proxy::announce() {
     plan_look();
   }
   port::mail(self_, child_ready{parts_.name, parts_.supervised_as, pid_}).send(parts_.supervisor);
+  takes_messages_ = true;
+  tell_mailbox(process_news::kind::ready);
   offer_credit();
 }
 
@@ -318,6 +326,7 @@ void worker_proxy::hand_on() {
       worker_leaving{parts_.key}); // before anything comes back: it must not return here
   for (const auto& event : parts_.link->read_to_end()) // flushing: no event changes the phase now
     on_link(event);
+  tell_mailbox(process_news::kind::gone);
   look_at_ledger();
   untaken_.settle_dead(last_, [this](offered_connection taken) { hold(std::move(taken)); });
   take_returns();

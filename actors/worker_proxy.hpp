@@ -7,6 +7,7 @@
 #include <chrono>
 #include <coppice/actors/health.hpp>
 #include <coppice/actors/held_leases.hpp>
+#include <coppice/actors/mail_sorter.hpp>
 #include <coppice/actors/messages.hpp>
 #include <coppice/actors/pool_roster.hpp>
 #include <coppice/actors/untaken.hpp>
@@ -26,7 +27,7 @@ struct worker_proxy_parts {
   worker_key key;   ///< the incarnation counts up for the slot, over all supervisors' lives
   std::uint64_t supervised_as = 1;     ///< the incarnation as the supervisor counts
   caf::actor supervisor;               ///< whom to tell; the child's id there is `name`
-  std::unique_ptr<worker_link> link;   ///< this incarnation's process
+  std::shared_ptr<worker_link> link;   ///< this incarnation's process
   std::shared_ptr<pool_roster> pool;   ///< null: it takes no connections
   protection level = protection::none; ///< of the pool's connections
   std::chrono::milliseconds patience;  ///< what a drain may take before the supervisor kills
@@ -34,7 +35,10 @@ struct worker_proxy_parts {
   logger* log = nullptr;
   crash_report_store* reports = nullptr; ///< null: they are not kept
   health_limits health{};
-  double draw = 0; ///< of this incarnation, for the jitter of its limits; in [0, 1)
+  double draw = 0;             ///< of this incarnation, for the jitter of its limits; in [0, 1)
+  std::uint64_t id = 0;        ///< the slot's address for messages
+  post_office* post = nullptr; ///< null: its messages go nowhere
+  caf::actor mailbox{};        ///< the slot's
 };
 
 class worker_proxy {
@@ -68,6 +72,11 @@ private:
   void send_back(std::vector<accepted_socket> connections);
   void give_back(std::vector<offered_connection> connections);
   void hand_on();
+  // ---- messages (worker_messages.cpp)
+  void on_sent(const link_sent& sent);
+  void tell_mailbox(process_news::kind what);
+  /// It takes no message more, whatever becomes of it.
+  void leave_messages();
   // ---- leases (worker_leases.cpp)
   /// Readies a connection for this worker; false: it is lost, and closed.
   bool lend(accepted_socket& from, offered_connection& offer);
@@ -99,6 +108,9 @@ private:
   bool asked_to_end_ = false;         ///< the supervisor asked: any end is a good one then
   std::optional<health_watch> watch_; ///< once it is ready, if anything is to be watched
   bool hung_ = false;                 ///< and was killed for it
+  bool broken_ = false;               ///< it broke the protocol: its messages count no more
+  bool takes_messages_ = false;       ///< its mailbox gives it all that comes
+  std::optional<mail_sorter> sorter_;
   pid_t pid_ = 0;
   link_progress last_;
   std::optional<os::exit_status> status_;

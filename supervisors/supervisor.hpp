@@ -30,6 +30,8 @@ struct startable {
   child_link link = child_link::messages;
   /// For tree_node: "program". Empty: what link and type make of it.
   std::string kind{};
+  /// As in child_maker.
+  std::function<void(unsigned number)> forgotten{};
 };
 
 /// A dynamic supervisor's children: `how.spec.id` is what their ids begin with.

@@ -74,12 +74,14 @@ supervisor_actor::supervisor_actor(caf::event_based_actor* self, supervisor_opti
       core_{core_of(options_)} {
   child_key key = 0; // the core counts them in the same way
   for (startable& each : options_.children)
-    children_.emplace(key++, kept_child{.how = std::make_shared<const child_maker>(child_maker{
-                                            std::move(each.start), each.link, each.kind})});
+    children_.emplace(key++, kept_child{.how = std::make_shared<const child_maker>(
+                                            child_maker{std::move(each.start), each.link, each.kind,
+                                                        std::move(each.forgotten)})});
   options_.children.clear();
   if (options_.dynamic)
-    dynamic_ = std::make_shared<const child_maker>(child_maker{
-        options_.dynamic->how.start, options_.dynamic->how.link, options_.dynamic->how.kind});
+    dynamic_ = std::make_shared<const child_maker>(
+        child_maker{options_.dynamic->how.start, options_.dynamic->how.link,
+                    options_.dynamic->how.kind, options_.dynamic->how.forgotten});
 }
 
 /// Only if it was killed itself there is anything left to do.

@@ -55,6 +55,8 @@ void supervisor_actor::act(const supervising::adopt_child& what) {
 
 void supervisor_actor::act(const supervising::forget_child& what) {
   deadlines_.drop(what.child);
+  const auto& gone = children_.at(what.child);
+  if (gone.how && gone.how->forgotten) gone.how->forgotten(gone.number);
   children_.erase(what.child);
 }
 

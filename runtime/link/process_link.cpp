@@ -1,14 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <asio/post.hpp>
-#include <bit>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/link/process_link.hpp>
 #include <coppice/runtime/os/duplicate.hpp>
 #include <coppice/runtime/os/memfd.hpp>
 #include <coppice/runtime/os/socket_pair.hpp>
 #include <coppice/runtime/os/tcp_counters.hpp>
-#include <coppice/runtime/wire/envelope.hpp>
+#include <coppice/runtime/wire/frame.hpp>
 #include <coppice/runtime/worker/socket_flags.hpp>
 
 namespace coppice {
@@ -146,6 +145,18 @@ link_progress process_link::ask_for_room() {
   return progress();
 }
 
+// ---- messages
+
+bool process_link::send(std::span<const std::span<const std::byte>> frames) {
+  return data_ && data_->send(frames);
+}
+
+std::size_t process_link::unsent() const { return data_ ? data_->queued_bytes() : 0; }
+
+void process_link::tell_room(const wire::message_room& about) {
+  control_->send(wire::encode_control(about, out_), {});
+}
+
 // ---- leases
 
 result<void> process_link::put_lease(std::uint32_t slot, std::uint64_t id,
@@ -228,15 +239,18 @@ void process_link::on_packet(std::span<const std::byte> packet, std::vector<os::
   tell(link_said{std::move(*message)});
 }
 
+// They stand one behind the other in the channel's own buffer, which is used again at once.
 void process_link::on_envelopes(std::span<const std::span<const std::byte>> envelopes) {
-  for (const auto bytes : envelopes) {
-    const auto envelope = wire::parse_envelope(bytes);
-    if (!envelope) return tell(link_closed{envelope.error(), true});
-    if (std::has_single_bit(++unrouted_))
-      log_.warn("{}: an envelope of type '{}' has nowhere to go ({} so far)", options_.name,
-                envelope->type, unrouted_);
-  }
+  const auto* first = envelopes.front().data() - wire::frame_prefix_size;
+  const auto* end = envelopes.back().data() + envelopes.back().size();
+  link_sent sent{std::make_shared<const std::vector<std::byte>>(first, end), {}};
+  sent.bodies.reserve(envelopes.size());
+  for (const auto body : envelopes)
+    sent.bodies.emplace_back(sent.memory->data() + (body.data() - first), body.size());
+  tell(std::move(sent));
 }
+
+void process_link::on_room() { tell(link_has_room{}); }
 
 // Either channel; the first one says it.
 void process_link::on_closed(const error& why) {

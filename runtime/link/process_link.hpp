@@ -42,6 +42,9 @@ public:
   std::uint32_t running_lease() override;
   recovered_lease recover_lease(const offered_connection& connection, protection level,
                                 blame whose) override;
+  bool send(std::span<const std::span<const std::byte>> frames) override;
+  [[nodiscard]] std::size_t unsent() const override;
+  void tell_room(const wire::message_room& about) override;
   void signal(int number) override;
   link_progress progress() override;
   link_progress ask_for_room() override;
@@ -56,6 +59,7 @@ private:
 
   void on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) override;
   void on_envelopes(std::span<const std::span<const std::byte>> envelopes) override;
+  void on_room() override;
   void on_closed(const error& why) override;
 
   asio::io_context& io_;
@@ -74,7 +78,6 @@ private:
       false; ///< killed before there was a process: one that still comes is not wanted
   bool exited_ = false;
   bool closed_told_ = false;
-  std::uint64_t unrouted_ = 0;
   wire::buffer out_;
   std::shared_ptr<process_link*> alive_ = std::make_shared<process_link*>(this);
 };

@@ -60,11 +60,19 @@ struct link_closed {
   bool broken =
       false; ///< true: a frame broke the grammar or the channel failed; false: closed in good order
 };
+/// Envelopes from the worker, in the order in which it sent them: `bodies` are those of whole
+/// frames that follow each other in `memory`, each behind its prefix.
+struct link_sent {
+  std::shared_ptr<const std::vector<std::byte>> memory;
+  std::vector<std::span<const std::byte>> bodies;
+};
+/// What waited on the data channel is down to limits::mail_low bytes, or to none.
+struct link_has_room {};
 struct link_exited {
   os::exit_status status;
 };
-using link_event =
-    std::variant<link_spawned, link_spawn_failed, link_said, link_closed, link_exited>;
+using link_event = std::variant<link_spawned, link_spawn_failed, link_said, link_sent,
+                                link_has_room, link_closed, link_exited>;
 
 /// What the worker has written into its ledger.
 struct link_progress {
@@ -95,6 +103,19 @@ public:
   /// Asks the worker to finish what it has within `patience`, and to end.
   /// With `yield` it gives its leased connections back alive, as far as they are movable.
   virtual void ask_to_drain(std::chrono::milliseconds patience, bool yield) = 0;
+
+  // ---- messages; a link without them says so
+
+  /// Sends whole frames. False: nothing of it will be sent, as the channel has ended, or more than
+  /// limits::data_queue bytes would wait then.
+  virtual bool send(std::span<const std::span<const std::byte>> frames) {
+    (void)frames;
+    return false;
+  }
+  /// Bytes that wait for room.
+  [[nodiscard]] virtual std::size_t unsent() const { return 0; }
+  /// Tells the worker whether messages to this address find room.
+  virtual void tell_room(const wire::message_room& about) { (void)about; }
 
   // ---- leases; without any, the defaults here say so
 

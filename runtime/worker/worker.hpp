@@ -6,15 +6,19 @@
 // Thread-safety: none, except context() and get_executor(), through which other threads may post.
 
 #include <coppice/runtime/log.hpp>
+#include <coppice/runtime/messages/messenger.hpp>
 #include <coppice/runtime/worker/leased_connection.hpp>
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace coppice {
 
@@ -48,6 +52,33 @@ public:
   [[nodiscard]] asio::io_context& context() noexcept;
   [[nodiscard]] executor_type get_executor() noexcept;
   [[nodiscard]] logger& log() noexcept;
+
+  /// Messages to other workers and the primary, and from them; see messenger.hpp. May be used from
+  /// the body on.
+  [[nodiscard]] messenger& messages() noexcept;
+  /// messages().send, ask, reply, on, publish and subscribe, for short.
+  template <class Value>
+  send_result send(const address& to, std::string_view type, const Value& value) {
+    return messages().send(to, type, value);
+  }
+  template <class Value, class Token = asio::use_awaitable_t<>>
+  auto ask(const address& to, std::string_view type, const Value& value,
+           std::chrono::milliseconds timeout, Token&& token = {}) {
+    return messages().ask(to, type, value, timeout, std::forward<Token>(token));
+  }
+  template <class Value>
+  send_result reply(const message& to, const Value& value) {
+    return messages().reply(to, value);
+  }
+  template <class Handler>
+  void on(std::string type, Handler how) {
+    messages().on(std::move(type), std::move(how));
+  }
+  template <class Value>
+  send_result publish(std::string_view topic, std::string_view type, const Value& value) {
+    return messages().publish(topic, type, value);
+  }
+  send_result subscribe(std::string_view topic) { return messages().subscribe(topic); }
 
   /// How connections are served, exchange by exchange: `make` is called for each one taken. Call it
   /// in the worker's body; a worker that is given a connection and serves none fails. The last call

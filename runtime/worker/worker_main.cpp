@@ -1,6 +1,7 @@
 #include <coppice/runtime/worker/worker_main.hpp>
 
 #include <coppice/runtime/lease/ledger.hpp>
+#include <coppice/runtime/messages/own_messages.hpp>
 #include <coppice/runtime/os/fd_passing.hpp>
 #include <coppice/runtime/os/memfd.hpp>
 #include <coppice/runtime/os/socket_pair.hpp>
@@ -9,6 +10,7 @@
 #include <coppice/runtime/worker/worker_process.hpp>
 
 #include <charconv>
+#include <sys/socket.h>
 #include <utility>
 
 namespace coppice {
@@ -24,6 +26,8 @@ void rehearse_worker(logger& log) {
   if (!control || !data || !ledger) return;
   wire::buffer out;
   (void)os::send_with_fds(control->ours.get(), wire::encode_control(wire::drain{}, out), {});
+  const auto last = last_message(0);
+  (void)::send(data->ours.get(), last.data(), last.size(), MSG_NOSIGNAL);
   worker_boot boot;
   boot.group = boot.name = "rehearsal";
   boot.control = std::move(control->theirs);
@@ -54,6 +58,7 @@ std::uint64_t worker::id() const noexcept { return process_.boot().worker_id; }
 std::uint64_t worker::incarnation() const noexcept { return process_.boot().incarnation; }
 asio::io_context& worker::context() noexcept { return process_.loop(); }
 worker::executor_type worker::get_executor() noexcept { return process_.loop().get_executor(); }
+messenger& worker::messages() noexcept { return process_.messages(); }
 logger& worker::log() noexcept { return process_.log(); }
 
 void worker::on_connection(connection_factory make, protection movable) {

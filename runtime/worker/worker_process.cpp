@@ -92,6 +92,7 @@ void worker_process::open() {
   control_.emplace(loop_, std::move(boot_.control));
   say(wire::hello{wire::protocol_version, static_cast<std::int32_t>(::getpid()),
                   boot_.incarnation});
+  open_messages();
   auto ledger = ledger_writer::open(boot_.ledger);
   if (!ledger) throw std::runtime_error{ledger.error().message()};
   ledger_.emplace(std::move(*ledger));
@@ -106,7 +107,21 @@ void worker_process::open() {
   signals_.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGQUIT},
                    [this](int number) { on_signal(number); });
   control_->start(*this);
+  data_->start(*this);
   plan_beat();
+}
+
+void worker_process::open_messages() {
+  data_.emplace(loop_, std::move(boot_.data));
+  messages_.emplace(messenger::parts{
+      .loop = &loop_,
+      .id = boot_.worker_id,
+      .incarnation = boot_.incarnation,
+      .out = [this](std::span<const std::byte> frames) { return data_->send(frames); },
+      .unsent = [this] { return data_->queued_bytes(); },
+      .thrown = [this](std::exception_ptr thrown) { on_exception(std::move(thrown)); },
+      .log = &log_});
+  messages_->on_rest([this] { end_if_drained(); });
 }
 
 template <class Message>
@@ -142,6 +157,9 @@ void worker_process::hurry() {
 
 void worker_process::end_if_drained() {
   if (phase_ != phase::draining || connections_->size() > 0 || main_running_) return;
+  if (messages_->busy() > 0 || (asked_to_drain_ && !messages_->has_last())) return;
+  data_->flush();
+  if (data_->queued_bytes() > 0) return; // until on_room
   say(wire::bye{});
   end(exit_code_);
 }
@@ -149,6 +167,7 @@ void worker_process::end_if_drained() {
 void worker_process::end(int code) {
   phase_ = phase::ended;
   exit_code_ = code;
+  if (data_) data_->flush();
   loop_.stop();
 }
 
@@ -228,7 +247,11 @@ void worker_process::on_packet(std::span<const std::byte> packet, std::vector<os
   if (offer) {
     take(offer->items, fds);
   } else if (const auto* end = std::get_if<wire::drain>(&*message)) {
+    asked_to_drain_ = true;
     drain(end->yield != 0);
+  } else if (const auto* about = std::get_if<wire::message_room>(&*message)) {
+    messages_->room_changed(about->name.empty() ? address{about->id} : address{about->name},
+                            about->room);
   } else {
     fail(fmt::format("control packet {}: it is not for a worker", wire::name_of(*message)));
   }
@@ -265,14 +288,27 @@ void worker_process::hand_back(std::span<const wire::offered> items, std::string
   say(back);
 }
 
-void worker_process::on_closed(const error& why) {
+void worker_process::on_room() {
+  messages_->outlet_has_room();
+  end_if_drained();
+}
+
+void worker_process::on_envelopes(std::span<const std::span<const std::byte>> bodies) {
   if (phase_ == phase::ended) return;
+  if (const auto taken = messages_->receive(bodies); !taken) fail(taken.error().message());
+}
+
+/// Either channel; the first one counts.
+void worker_process::on_closed(const error& why) {
+  if (phase_ == phase::ended || std::exchange(orphaned_, true)) return;
   if (why.verb == "closed") {
     log_.warn("the primary has gone: finishing what is in progress");
   } else {
     log_.error("{}: finishing what is in progress", why.message());
     exit_code_ = 1;
   }
+  asked_to_drain_ = false; // nobody will say which message is the last
+  messages_->close();
   orphan_timer_.expires_after(limits::orphan_grace);
   orphan_timer_.async_wait([this](const std::error_code& stopped) {
     if (!stopped) hurry();

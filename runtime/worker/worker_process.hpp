@@ -11,6 +11,7 @@
 // Thread-safety: none; loop thread only.
 
 #include <coppice/runtime/channel/control_channel.hpp>
+#include <coppice/runtime/channel/data_channel.hpp>
 #include <coppice/runtime/lease/ledger.hpp>
 #include <coppice/runtime/log.hpp>
 #include <coppice/runtime/os/signal_source.hpp>
@@ -32,7 +33,7 @@
 
 namespace coppice {
 
-class worker_process final : private control_channel::handler {
+class worker_process final : private control_channel::handler, private data_channel::handler {
 public:
   worker_process(worker_boot boot, logger& log);
   ~worker_process() override = default;
@@ -48,6 +49,7 @@ public:
     connections_->serve_with(std::move(make), movable);
     ledger_->protects(movable);
   }
+  [[nodiscard]] messenger& messages() noexcept { return *messages_; }
   void on_drain(std::function<void()> f) { on_drain_.push_back(std::move(f)); }
   [[nodiscard]] bool draining() const noexcept { return phase_ >= phase::draining; }
   void fail(const std::string& why);
@@ -60,6 +62,7 @@ private:
   enum class phase { starting, ready, draining, ended };
 
   void open();
+  void open_messages();
   template <class Message>
   bool say(const Message& message);
   void become_ready();
@@ -78,6 +81,8 @@ private:
   void main_ended();
 
   void on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) override;
+  void on_envelopes(std::span<const std::span<const std::byte>> bodies) override;
+  void on_room() override;
   void on_closed(const error& why) override;
   void take(const std::vector<wire::offered>& items, std::vector<os::unique_fd>& sockets);
   void hand_back(std::span<const wire::offered> items, std::string_view why);
@@ -95,8 +100,10 @@ private:
   std::optional<wire::retire> retires_; ///< it wants to be replaced
   std::vector<std::function<void()>> on_drain_;
   asio::cancellation_signal cancel_main_;
-  bool has_main_ = false;     ///< the body is a coroutine
-  bool main_running_ = false; ///< and has not ended
+  bool orphaned_ = false;       ///< a channel to the primary is closed
+  bool asked_to_drain_ = false; ///< by the primary, which says which message is the last
+  bool has_main_ = false;       ///< the body is a coroutine
+  bool main_running_ = false;   ///< and has not ended
   std::exception_ptr main_error_;
   std::optional<ledger_writer> ledger_;
   std::optional<lease_table> leases_;
@@ -104,6 +111,8 @@ private:
 
   asio::io_context loop_{1};
   std::optional<control_channel> control_;
+  std::optional<data_channel> data_;
+  std::optional<messenger> messages_;
   std::unique_ptr<connection_set> connections_;
   std::optional<os::signal_source> signals_;
   asio::steady_timer beat_timer_{loop_};

@@ -6,6 +6,7 @@
 #include "support/loopback.hpp"
 
 #include <coppice/runtime/lease/ledger.hpp>
+#include <coppice/runtime/messages/own_messages.hpp>
 #include <coppice/runtime/os/duplicate.hpp>
 #include <coppice/runtime/os/fd_passing.hpp>
 #include <coppice/runtime/os/memfd.hpp>
@@ -20,8 +21,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <type_traits>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -102,6 +105,13 @@ public:
   void say(const Message& message, std::span<const int> fds = {}) {
     wire::buffer out;
     say_bytes(wire::encode_control(message, out), fds);
+    if constexpr (std::is_same_v<Message, wire::drain>) send_last();
+  }
+  /// What the primary's mailbox does when it asks for a drain.
+  void send_last() { send_frames(last_message(7)); }
+  void send_frames(std::span<const std::byte> frames) {
+    const auto sent = ::send(data_.get(), frames.data(), frames.size(), MSG_NOSIGNAL);
+    REQUIRE(sent == static_cast<ssize_t>(frames.size()));
   }
   void say_bytes(std::span<const std::byte> packet, std::span<const int> fds = {}) {
     REQUIRE(os::send_with_fds(control_.get(), packet, fds).status == os::io_status::done);

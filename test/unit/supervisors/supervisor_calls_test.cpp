@@ -18,8 +18,14 @@ std::string code_of(const call_answer& answer) {
 TEST_CASE("a child is added, stopped, restarted and deleted by messages") {
   supervised_world w;
   w.start({.id = "top", .children = {w.child({.id = "a"})}});
+  int forgotten = 0;
+  auto how = maker(w);
+  how.forgotten = [&forgotten](unsigned number) {
+    CHECK(number == 0);
+    ++forgotten;
+  };
   const auto added =
-      w.ask({.what = calls::start_child{.spec = child_spec{.id = "b"}}, .start = maker(w)});
+      w.ask({.what = calls::start_child{.spec = child_spec{.id = "b"}}, .start = how});
   REQUIRE(added);
   CHECK(std::get<child_info>(*added).id == "b");
   CHECK(std::get<child_info>(*added).state == child_state::up);
@@ -31,7 +37,9 @@ TEST_CASE("a child is added, stopped, restarted and deleted by messages") {
   CHECK(code_of(w.ask({.what = calls::restart_child{"b"}})) == "ok");
   CHECK(w.book().take() == "start b#2");
   CHECK(code_of(w.ask({.what = calls::stop_child{"b"}})) == "ok");
+  CHECK(forgotten == 0);
   CHECK(code_of(w.ask({.what = calls::delete_child{"b"}})) == "ok");
+  CHECK(forgotten == 1);
   CHECK(code_of(w.ask({.what = calls::get_child_spec{"b"}})) == "not_found");
   CHECK(std::get<child_counts>(*w.ask({.what = calls::count_children{}})) ==
         child_counts{1, 1, 0, 1});
