@@ -58,9 +58,8 @@ void receive(coppice::worker& self) {
   self.on("end", [&self, seen](const coppice::message&) {
     self.send(0, "figures", figures{seen->messages, since(seen->first)});
   });
-  self.on("ping", [&self](const coppice::message& m) {
-    self.messages().reply_packed(m, m.payload());
-  });
+  self.on("ping",
+          [&self](const coppice::message& m) { self.messages().reply_packed(m, m.payload()); });
 }
 
 /// As fast as there is room; after each batch the loop has its turn.
@@ -155,7 +154,8 @@ private:
     if (with_.pingpong) {
       std::sort(times_.begin(), times_.end());
       const auto at = [&](double part) {
-        return times_[static_cast<std::size_t>(static_cast<double>(times_.size() - 1) * part)] / 1e3;
+        return times_[static_cast<std::size_t>(static_cast<double>(times_.size() - 1) * part)] /
+               1e3;
       };
       fmt::print("{{\"p50_us\": {:.1f}, \"p99_us\": {:.1f}, \"hub_cpu_ns\": {:.0f}}}\n", at(0.5),
                  at(0.99), hub);
@@ -179,9 +179,11 @@ int main(int argc, char** argv) {
   settings with;
   std::string mode = "oneway";
   CLI::App app{"Messages between pairs of workers"};
-  app.add_option("--size", with.size, "bytes of each message's value")->check(CLI::Range(1, 8 << 20));
+  app.add_option("--size", with.size, "bytes of each message's value")
+      ->check(CLI::Range(1, 8 << 20));
   app.add_option("--seconds", with.seconds, "how long")->check(CLI::Range(1, 3600));
-  app.add_option("--mode", mode, "oneway or pingpong")->check(CLI::IsMember({"oneway", "pingpong"}));
+  app.add_option("--mode", mode, "oneway or pingpong")
+      ->check(CLI::IsMember({"oneway", "pingpong"}));
   app.add_option("--pairs", with.pairs, "pairs of workers")->check(CLI::Range(1, 500));
   CLI11_PARSE(app, argc, argv);
   with.pingpong = mode == "pingpong";

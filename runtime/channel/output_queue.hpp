@@ -2,6 +2,8 @@
 // Bytes that wait for room in a data channel's socket: one run of memory, added to at its end and
 // sent from its front. A value; not thread-safe.
 
+#include <coppice/runtime/limits.hpp>
+
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -34,7 +36,8 @@ public:
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
 private:
-  static constexpr std::size_t kept = 256 * 1024; // of memory, for the next time
+  /// Of memory, for the next time: growing anew each time cost bulk senders half of their rate.
+  static constexpr std::size_t kept = limits::mail_high + limits::data_read;
 
   std::vector<std::byte> bytes_;
   std::size_t sent_ = 0;
