@@ -2,8 +2,8 @@
 #include <coppice/actors/spec.hpp>
 #include <coppice/actors/tree.hpp>
 #include <coppice/runtime/limits.hpp>
-#include <coppice/runtime/net/endpoint.hpp>
 #include <coppice/runtime/net/head_value.hpp>
+#include <coppice/runtime/net/listen_options.hpp>
 #include <coppice/supervisors/validate.hpp>
 #include <csignal>
 #include <fmt/format.h>
@@ -132,15 +132,7 @@ private:
     if (spec.what == group_spec::kind::agent && spec.instances != 1u)
       add(spec.name, "instances", "", "an agent is one process; a pool can be many");
     std::set<std::string> seen;
-    for (const auto& text : spec.endpoints) {
-      const auto where = parse_endpoint(text);
-      if (!where)
-        add(spec.name, "listen", text, where.error().reason);
-      else if (where->port != 0 && !seen.insert(to_string(*where)).second)
-        add(spec.name, "listen", text, "is there twice");
-      else if (where->port != 0 && !endpoints_.insert(to_string(*where)).second)
-        add(spec.name, "listen", text, "is another pool's already");
-    }
+    for (const auto& text : spec.endpoints) endpoint(spec, text, seen);
     policy(spec);
     settings(spec.name, spec.settings);
     health(spec);
@@ -152,6 +144,22 @@ private:
     } else {
       own(validate(supervisor_of(spec), {}, template_of(spec)), spec.name);
     }
+  }
+
+  void endpoint(const group_spec& spec, const std::string& text, std::set<std::string>& seen) {
+    const auto its = parse_listen(text);
+    if (!its) return add(spec.name, "listen", text, its.error().reason);
+    if (!is_chosen_by_kernel(its->where)) {
+      const auto where = to_string(its->where);
+      if (!seen.insert(where).second)
+        add(spec.name, "listen", text, "is there twice");
+      else if (!endpoints_.insert(where).second)
+        add(spec.name, "listen", text, "is another pool's already");
+    }
+    const auto why = why_unprotected(*its);
+    if (!why.empty() && spec.protect.value_or(protection::none) != protection::none)
+      add(spec.name, "protection", std::string{to_string(*spec.protect)},
+          "over " + text + " there is none: " + std::string{why});
   }
 
   void policy(const group_spec& spec) {

@@ -58,14 +58,16 @@ struct group_spec {
   std::optional<unsigned> instances{};
   /// There are never more, whoever asks; 1 to 10,000. Default: 1024.
   unsigned max_children = 1024;
-  /// Endpoints to serve, as "tcp://HOST:PORT". Port 0 takes a free one.
+  /// Endpoints to serve, as "tcp://HOST:PORT", "unix:///PATH", "unix://@NAME" or "fd://NUMBER",
+  /// with options behind a '?': see endpoint.hpp and listen_options.hpp. Port 0 takes a free one.
   std::vector<std::string> endpoints{};
   /// Which worker gets a connection. Only for pools with endpoints. Default: round_robin.
   dispatch_policy policy{};
   /// How much of a connection outlives its worker, as far as the service can stand it (see
   /// worker::serve; http::serve can stand all). `none` spares each connection a few pages of
-  /// memory.
-  protection protect = protection::request;
+  /// memory. Default: `request` where the kernel counts a connection's bytes, `none` over unix
+  /// sockets and with fast_open, where more cannot be asked for.
+  std::optional<protection> protect{};
   restart_type restart = permanent;
   coppice::backoff backoff{};
   /// How long a worker may take to finish what it has when it is asked to end. Default: 25 s for

@@ -169,7 +169,7 @@ private:
     auto slots = std::make_shared<std::map<unsigned, slot_identity>>();
     for (unsigned slot = 1; slot <= instances_of(group); ++slot)
       (*slots)[slot] = {first_ids_.at(group.name) + slot - 1, 0};
-    const auto level = group.endpoints.empty() ? protection::none : group.protect;
+    const auto level = groups_.at(group.name).level;
     return {worker_of(group, group.name),
             [ground = ground_, name = group.name, setup = setup_of(group.settings), slots, level,
              next_id = next_id_, roster = groups_.at(group.name).roster,

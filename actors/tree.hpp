@@ -34,6 +34,8 @@ struct group_ground {
   std::vector<std::unique_ptr<acceptor>> endpoints;
   std::shared_ptr<pool_roster> roster; ///< null: it has no endpoints
   std::unique_ptr<first_bytes> bytes;  ///< null: its policy does not go by them
+  /// The most that any of its endpoints' connections have.
+  protection level = protection::none;
 };
 using group_grounds = std::map<std::string, group_ground>;
 

@@ -1,6 +1,7 @@
 // worker_proxy: the connections that its worker has borrowed.
 #include <coppice/actors/worker_proxy.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
 #include <utility>
@@ -9,7 +10,7 @@ namespace coppice {
 
 bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
   offer.socket = std::move(from.socket);
-  if (parts_.level == protection::none) return true;
+  if (std::min(parts_.level, parts_.pool->most_of(from.listener)) == protection::none) return true;
   offer.lease = held_.allot();
   if (offer.lease == 0) {
     if (!std::exchange(all_lent_, true))

@@ -16,8 +16,8 @@ namespace example {
 
 struct options {
   std::string listen = "tcp://127.0.0.1:8080";
-  unsigned workers = 0; // one per core
-  coppice::protection protection = coppice::protection::request;
+  unsigned workers = 0;                           // one per core
+  std::optional<coppice::protection> protection;  // as much as the endpoint's connections can have
   std::optional<coppice::dispatch_policy> policy; // the example's own
   coppice::spawn_method spawn = coppice::spawn_method::zygote;
   std::string state_dir;
@@ -46,7 +46,10 @@ inline coppice::dispatch_policy policy_called(const std::string& word) {
 }
 
 inline void add_options(CLI::App& app, options& chosen) {
-  app.add_option("--listen", chosen.listen, "Endpoint, as tcp://HOST:PORT; port 0 takes a free one")
+  app.add_option(
+         "--listen", chosen.listen,
+         "Endpoint: tcp://HOST:PORT (port 0 takes a free one), unix:///PATH, unix://@NAME or "
+         "fd://NUMBER")
       ->capture_default_str();
   app.add_option("--workers", chosen.workers, "Worker processes (default: one per core)");
   app.add_option("--state-dir", chosen.state_dir,
@@ -92,7 +95,8 @@ inline coppice::service_spec service(const options& chosen, coppice::pool worker
   if (chosen.workers != 0) workers.instances(chosen.workers);
   if (chosen.policy) workers.policy(*chosen.policy);
   coppice::service_spec spec;
-  spec.children = {workers.listen(chosen.listen).protection(chosen.protection)};
+  if (chosen.protection) workers.protection(*chosen.protection);
+  spec.children = {workers.listen(chosen.listen)};
   spec.state_dir = chosen.state_dir;
   spec.spawn = chosen.spawn;
   spec.verbosity = chosen.verbosity;
