@@ -51,6 +51,7 @@ struct first_bytes_came { ///< first_bytes -> dispatcher
 struct first_bytes_overdue { ///< dispatcher -> itself: those before this mark have waited enough
   std::uint64_t mark = 0;
 };
+struct seat_free {};       ///< the pool's seats -> dispatcher: there is one again
 struct everything_passed { ///< listener -> dispatcher: its last message
   caf::actor reply_to;
 };
@@ -125,4 +126,5 @@ COPPICE_LOCAL_MESSAGE(cluster, coppice::parking_over)
 COPPICE_MESSAGE(cluster, coppice::health_look_due)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::first_bytes_came)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::first_bytes_overdue)
+COPPICE_MESSAGE(cluster, coppice::seat_free)
 COPPICE_MESSAGES_END(cluster)

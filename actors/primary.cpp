@@ -155,6 +155,9 @@ private:
           each->counted() ? group.protect.value_or(protection::request) : protection::none);
       ground.level = std::max(ground.level, ground.roster->protects.back());
     }
+    if (group.max_connections)
+      ground.roster->seats = std::make_shared<connection_seats>(*group.max_connections);
+    ground.roster->most_per_worker = group.max_connections_per_worker.value_or(0);
     ground.roster->policy = make_balancer(
         group.policy, seed_, [&log = log_, name = group.name](std::uint64_t n, const auto& what) {
           log.error("pool {}: its policy's function failed: {}; it is the next one's turn (seen {} "

@@ -133,6 +133,8 @@ private:
       add(spec.name, "instances", "", "an agent is one process; a pool can be many");
     std::set<std::string> seen;
     for (const auto& text : spec.endpoints) endpoint(spec, text, seen);
+    most(spec, "max_connections", spec.max_connections);
+    most(spec, "max_connections_per_worker", spec.max_connections_per_worker);
     policy(spec);
     settings(spec.name, spec.settings);
     health(spec);
@@ -144,6 +146,14 @@ private:
     } else {
       own(validate(supervisor_of(spec), {}, template_of(spec)), spec.name);
     }
+  }
+
+  void most(const group_spec& spec, const char* field, std::optional<std::size_t> value) {
+    if (!value) return;
+    if (spec.endpoints.empty())
+      add(spec.name, field, std::to_string(*value), "is for pools that listen");
+    else if (*value == 0)
+      add(spec.name, field, "0", "nobody would be served");
   }
 
   void endpoint(const group_spec& spec, const std::string& text, std::set<std::string>& seen) {

@@ -68,6 +68,11 @@ struct group_spec {
   /// memory. Default: `request` where the kernel counts a connection's bytes, `none` over unix
   /// sockets and with fast_open, where more cannot be asked for.
   std::optional<protection> protect{};
+  /// How many connections the pool has at most, and how many each of its workers. At the limit
+  /// nothing more is accepted: the rest waits in the kernel's backlog. Only for pools with
+  /// endpoints. Default: as many as there are descriptors for.
+  std::optional<std::size_t> max_connections{};
+  std::optional<std::size_t> max_connections_per_worker{};
   restart_type restart = permanent;
   coppice::backoff backoff{};
   /// How long a worker may take to finish what it has when it is asked to end. Default: 25 s for
@@ -153,6 +158,11 @@ public:
   /// `round_robin`, `least_connections`, `weighted({3, 1})`, ...: see policy.hpp.
   pool& policy(dispatch_policy how) { return spec_.policy = std::move(how), *this; }
   pool& protection(coppice::protection level) { return spec_.protect = level, *this; }
+  /// All workers' together.
+  pool& max_connections(std::size_t most) { return spec_.max_connections = most, *this; }
+  pool& max_connections_per_worker(std::size_t most) {
+    return spec_.max_connections_per_worker = most, *this;
+  }
   pool& restart(restart_type type) { return spec_.restart = type, *this; }
   pool& backoff(coppice::backoff waits) { return spec_.backoff = waits, *this; }
   pool& shutdown(shutdown_time time) { return spec_.shutdown = time, *this; }

@@ -142,8 +142,12 @@ private:
     options.seed = next_seed();
     const auto& own = groups_.at(group.name);
     if (own.roster) {
-      dispatcher_parts parts{own.roster, ground_.log, own.bytes.get(), head_key_of(group.policy),
-                             deliver_through<first_bytes_came>(*ground_.actors)};
+      dispatcher_parts parts{own.roster,
+                             ground_.log,
+                             own.bytes.get(),
+                             head_key_of(group.policy),
+                             deliver_through<first_bytes_came>(*ground_.actors),
+                             deliver_through<seat_free>(*ground_.actors)};
       options.children.push_back({child_spec{.id = "dispatcher"},
                                   [parts](const start_context& context) {
                                     return port::spawn_state<dispatcher>(*context.system, parts);

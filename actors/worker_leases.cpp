@@ -32,7 +32,20 @@ bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
 
 void worker_proxy::hold(offered_connection taken) {
   if (taken.lease != 0) return held_.hold(std::move(taken));
-  ++closed_; // our copy: its worker's death will be its own
+  // Our copy is closed: its worker's death will be its own.
+  if (parts_.pool->limited())
+    unleased_.push_back(std::move(taken.seat));
+  else
+    ++closed_;
+}
+
+/// Connections without a lease that are over. Which ones, nobody need know.
+void worker_proxy::take_ended() {
+  const auto fresh = last_.ended > ended_ ? last_.ended - ended_ : 0;
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(fresh, unleased_.size()));
+  unleased_.resize(unleased_.size() - n);
+  ended_ += n;
+  closed_ += n;
 }
 
 /// What the worker has returned, except for what the ledger does not call taken yet.
@@ -77,7 +90,7 @@ std::vector<accepted_socket> worker_proxy::recover_all() {
   }
   for (auto& c : untaken_.take_all()) {
     if (c.lease == 0)
-      left.push_back({c.listener, std::move(c.socket), nullptr, c.affinity});
+      left.push_back({c.listener, std::move(c.socket), nullptr, c.affinity, std::move(c.seat)});
     else // it was never looked at, so what its service can stand does not matter
       recover(std::move(c), parts_.level, blame::none, left);
   }
@@ -90,7 +103,7 @@ void worker_proxy::recover(offered_connection connection, protection level, blam
   if (found.carried) remember_crash(connection, whose, *found.carried);
   if (found.goes_on) {
     into.push_back({connection.listener, std::move(connection.socket), std::move(found.carried),
-                    connection.affinity});
+                    connection.affinity, std::move(connection.seat)});
   } else if (*found.why_reset != '\0') {
     parts_.log->warn("{}: a connection is cut off: {}", parts_.name, found.why_reset);
   }

@@ -138,7 +138,7 @@ link_progress process_link::progress() {
   const auto movable = now->protection <= static_cast<std::uint32_t>(protection::request)
                            ? static_cast<protection>(now->protection)
                            : protection::none;
-  return {now->taken, now->handed_back, now->served, movable, now->health};
+  return {now->taken, now->handed_back, now->served, movable, now->health, now->ended};
 }
 
 link_progress process_link::ask_for_room() {
