@@ -9,6 +9,7 @@
 #include <coppice/runtime/lease/protection.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/link/connection_seats.hpp>
+#include <coppice/runtime/net/datagram_endpoint.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,8 +22,9 @@ struct pool_roster {
   std::string name; ///< "web"
   caf::actor_addr dispatcher;
   std::vector<caf::actor_addr> listeners;
-  std::vector<caf::actor_addr> proxies; ///< from their start to their end
-  std::vector<protection> protects;     ///< by endpoint: what its connections can have
+  std::vector<caf::actor_addr> proxies;     ///< from their start to their end
+  std::vector<datagram_endpoint> datagrams; ///< what each of its workers receives from
+  std::vector<protection> protects;         ///< by endpoint: what its connections can have
   std::shared_ptr<balancer> policy = make_balancer(); ///< here, so that a restart changes no turn
   /// Of a pool with max_connections; null: they are not counted.
   std::shared_ptr<connection_seats> seats;

@@ -56,7 +56,8 @@ public:
     std::vector<std::string> all;
     for (const auto& numbered : number_groups(spec_))
       if (const auto it = groups_.find(numbered.group->name); it != groups_.end())
-        for (const auto& each : it->second.endpoints) all.push_back(each->endpoint());
+        for (std::size_t i = 0; i < it->second.endpoints.size(); ++i)
+          all.push_back(name_of(it->second, i));
     return all;
   }
 
@@ -106,6 +107,14 @@ private:
     return {&io_, &actors_, spawner_.get(), &log_, seed_, reports};
   }
 
+  static std::string name_of(const group_ground& ground, std::size_t index) {
+    if (const auto& socket = ground.endpoints[index]) return socket->endpoint();
+    const auto& datagrams = ground.roster->datagrams;
+    const auto found = std::find_if(datagrams.begin(), datagrams.end(),
+                                    [&](const auto& each) { return each.listener == index; });
+    return found->name;
+  }
+
   /// Inherited ones first: until they are taken over, what we open ourselves may be given a number
   /// that somebody has written down by mistake.
   result<void> open_endpoints() {
@@ -127,11 +136,18 @@ private:
 
   result<void> open_endpoints_of(const group_spec& group, bool inherited) {
     auto& ground = groups_[group.name];
+    if (!ground.roster && !group.endpoints.empty()) ground.roster = std::make_shared<pool_roster>();
     ground.endpoints.resize(group.endpoints.size());
     for (std::size_t i = 0; i < group.endpoints.size(); ++i) {
       const auto asked = parse_listen(group.endpoints[i]);
       if (!asked) return tl::unexpected{asked.error()};
       if ((asked->where.kind == endpoint_kind::inherited) != inherited) continue;
+      if (asked->where.kind == endpoint_kind::udp) {
+        auto bound = bind_datagrams(*asked, static_cast<std::uint32_t>(i));
+        if (!bound) return tl::unexpected{bound.error()};
+        ground.roster->datagrams.push_back(*std::move(bound));
+        continue;
+      }
       auto opened = listen_at(*asked, options_.inherited);
       if (!opened) return tl::unexpected{opened.error()};
       if (!endpoint_names_.insert(opened->name).second) // SO_REUSEPORT was set by whoever opened it
@@ -148,11 +164,10 @@ private:
   }
 
   result<void> make_roster(const group_spec& group, group_ground& ground) {
-    ground.roster = std::make_shared<pool_roster>();
     ground.roster->name = group.name;
     for (const auto& each : ground.endpoints) {
       ground.roster->protects.push_back(
-          each->counted() ? group.protect.value_or(protection::request) : protection::none);
+          each && each->counted() ? group.protect.value_or(protection::request) : protection::none);
       ground.level = std::max(ground.level, ground.roster->protects.back());
     }
     if (group.max_connections)

@@ -27,6 +27,12 @@ bool is_usual(const restart_limit& limit) {
   return limit.restarts == usual.restarts && limit.period == usual.period;
 }
 
+/// Whether it has connections: at a udp endpoint there are none.
+bool accepts(const group_spec& spec) {
+  return std::any_of(spec.endpoints.begin(), spec.endpoints.end(),
+                     [](const std::string& text) { return !text.starts_with("udp://"); });
+}
+
 std::string what_is_wrong_with(const dispatch_policy& policy, unsigned instances) {
   const auto& weights = policy.weights;
   switch (policy.what) {
@@ -150,7 +156,7 @@ private:
 
   void most(const group_spec& spec, const char* field, std::optional<std::size_t> value) {
     if (!value) return;
-    if (spec.endpoints.empty())
+    if (!accepts(spec))
       add(spec.name, field, std::to_string(*value), "is for pools that listen");
     else if (*value == 0)
       add(spec.name, field, "0", "nobody would be served");
@@ -174,7 +180,7 @@ private:
 
   void policy(const group_spec& spec) {
     const auto& its = spec.policy;
-    if (its.what != policy_kind::round_robin && spec.endpoints.empty())
+    if (its.what != policy_kind::round_robin && !accepts(spec))
       add(spec.name, "policy", to_string(its.what), "is for pools that listen");
     else if (auto why = what_is_wrong_with(its, instances_of(spec)); !why.empty())
       add(spec.name, "policy", to_string(its.what), std::move(why));

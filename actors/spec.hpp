@@ -58,7 +58,8 @@ struct group_spec {
   std::optional<unsigned> instances{};
   /// There are never more, whoever asks; 1 to 10,000. Default: 1024.
   unsigned max_children = 1024;
-  /// Endpoints to serve, as "tcp://HOST:PORT", "unix:///PATH", "unix://@NAME" or "fd://NUMBER",
+  /// Endpoints to serve, as "tcp://HOST:PORT", "udp://HOST:PORT", "unix:///PATH", "unix://@NAME" or
+  /// "fd://NUMBER",
   /// with options behind a '?': see endpoint.hpp and listen_options.hpp. Port 0 takes a free one.
   std::vector<std::string> endpoints{};
   /// Which worker gets a connection. Only for pools with endpoints. Default: round_robin.

@@ -95,6 +95,7 @@ public:
     std::vector<startable> made;
     for (auto& [name, group] : groups_)
       for (std::uint32_t i = 0; i < group.endpoints.size(); ++i) {
+        if (!group.endpoints[i]) continue; // nobody connects to a udp endpoint
         listener_parts parts{group.endpoints[i].get(), group.roster, i,
                              deliver_through<connection_waits>(*ground_.actors), ground_.log};
         made.push_back({child_spec{.id = "listener " + group.endpoints[i]->endpoint()},

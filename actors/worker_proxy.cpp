@@ -324,7 +324,18 @@ void worker_proxy::retire(ending::kind how, std::string why) {
 
 // ---- beginning and end
 
+void worker_proxy::give_datagrams() {
+  if (!parts_.pool || parts_.pool->ending) return;
+  std::span<const datagram_endpoint> left{parts_.pool->datagrams};
+  while (!left.empty()) {
+    const auto n = std::min(left.size(), limits::control_fds);
+    parts_.link->give_datagrams(left.first(n)); // if the channel is gone, its event is on the way
+    left = left.subspan(n);
+  }
+}
+
 void worker_proxy::announce() {
+  give_datagrams();
   was_ready_ = true;
   if (parts_.health.any()) {
     watch_.emplace(parts_.health, parts_.draw, self_->clock().now());

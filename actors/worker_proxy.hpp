@@ -58,6 +58,7 @@ private:
   void retire(ending::kind how, std::string why);
 
   void announce();
+  void give_datagrams();
   void offer_credit();
   void rest_after_refusal();
   /// How many more connections it may be sent, besides those that the dispatcher may send already.

@@ -12,6 +12,7 @@
 #include <coppice/runtime/lease/ledger.hpp>
 #include <coppice/runtime/lease/protection.hpp>
 #include <coppice/runtime/link/connection_seats.hpp>
+#include <coppice/runtime/net/datagram_endpoint.hpp>
 #include <coppice/runtime/os/child_process.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 #include <coppice/runtime/wire/control.hpp>
@@ -94,6 +95,10 @@ public:
   /// Sends connections, at most limits::control_fds. False: the channel is gone, its event is on
   /// the way. The sockets stay the caller's: a duplicate travels.
   virtual bool offer(std::span<const offered_connection> connections) = 0;
+
+  /// Has the worker receive from these sockets; at most limits::control_fds. They stay the
+  /// caller's: duplicates travel. False: as for offer.
+  virtual bool give_datagrams(std::span<const datagram_endpoint> sockets) = 0;
 
   /// Asks the worker to finish what it has within `patience`, and to end.
   /// With `yield` it gives its leased connections back alive, as far as they are movable.

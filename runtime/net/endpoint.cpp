@@ -10,6 +10,7 @@ namespace coppice {
 namespace {
 
 constexpr std::string_view tcp_scheme = "tcp://";
+constexpr std::string_view udp_scheme = "udp://";
 constexpr std::string_view unix_scheme = "unix://";
 constexpr std::string_view inherited_scheme = "fd://";
 
@@ -32,7 +33,7 @@ bool is_printable(char c) { return c > ' ' && c != 0x7f; }
 using parsed = tl::expected<endpoint, std::string>; // or what is wrong
 using wrong = tl::unexpected<std::string>;
 
-parsed parse_tcp(std::string_view rest) {
+parsed parse_host_and_port(std::string_view rest) {
   endpoint where;
   if (rest.starts_with('[')) {
     const auto end = rest.find(']');
@@ -60,6 +61,12 @@ parsed parse_tcp(std::string_view rest) {
   if (bad != std::errc{} || stop != rest.data() + rest.size() || port > 65535)
     return wrong{"the port must be a number from 0 to 65535"};
   where.port = static_cast<std::uint16_t>(port);
+  return where;
+}
+
+parsed parse_udp(std::string_view rest) {
+  auto where = parse_host_and_port(rest);
+  if (where) where->kind = endpoint_kind::udp;
   return where;
 }
 
@@ -102,7 +109,8 @@ parsed parse_inherited(std::string_view rest) {
 
 result<endpoint> parse_endpoint(std::string_view text) {
   using parser = parsed (*)(std::string_view);
-  constexpr std::array schemes{std::pair{tcp_scheme, static_cast<parser>(parse_tcp)},
+  constexpr std::array schemes{std::pair{tcp_scheme, static_cast<parser>(parse_host_and_port)},
+                               std::pair{udp_scheme, static_cast<parser>(parse_udp)},
                                std::pair{unix_scheme, static_cast<parser>(parse_unix)},
                                std::pair{inherited_scheme, static_cast<parser>(parse_inherited)}};
   for (const auto& [scheme, parse] : schemes) {
@@ -113,8 +121,8 @@ result<endpoint> parse_endpoint(std::string_view text) {
   }
   const bool has_scheme = text.find("://") != text.npos;
   return failure_because("parse endpoint", std::string{text},
-                         has_scheme ? "only tcp://, unix:// and fd:// are known"
-                                    : "it must begin with tcp://, unix:// or fd://");
+                         has_scheme ? "only tcp://, udp://, unix:// and fd:// are known"
+                                    : "it must begin with tcp://, udp://, unix:// or fd://");
 }
 
 std::string to_string(const endpoint& where) {
@@ -126,10 +134,12 @@ std::string to_string(const endpoint& where) {
   case endpoint_kind::inherited:
     return std::string{inherited_scheme} + where.name;
   case endpoint_kind::tcp:
+  case endpoint_kind::udp:
     break;
   }
+  const auto scheme = where.kind == endpoint_kind::udp ? udp_scheme : tcp_scheme;
   const bool v6 = where.host.find(':') != where.host.npos;
-  return std::string{tcp_scheme} + (v6 ? "[" + where.host + "]" : where.host) + ":" +
+  return std::string{scheme} + (v6 ? "[" + where.host + "]" : where.host) + ":" +
          std::to_string(where.port);
 }
 

@@ -4,6 +4,7 @@
 // listen_options.hpp.
 //
 //   endpoint := "tcp://" host ":" port       "[::]" is both families unless v6_only is set
+//             | "udp://" host ":" port
 //             | "unix://" path               absolute; a socket in the file system
 //             | "unix://@" text              a name in Linux's abstract namespace (unix(7))
 //             | "fd://" (number | text)      a listening socket that the process has inherited, by
@@ -19,12 +20,12 @@
 
 namespace coppice {
 
-enum class endpoint_kind { tcp, unix_path, unix_abstract, inherited };
+enum class endpoint_kind { tcp, udp, unix_path, unix_abstract, inherited };
 
 struct endpoint {
   endpoint_kind kind = endpoint_kind::tcp;
-  std::string host = "127.0.0.1"; ///< of tcp; without the brackets
-  std::uint16_t port = 0;         ///< of tcp
+  std::string host = "127.0.0.1"; ///< of tcp and udp; without the brackets
+  std::uint16_t port = 0;         ///< of tcp and udp
   std::string name{};             ///< of all others: the path, or what follows "@" or "fd://"
   bool operator==(const endpoint&) const = default;
 };
@@ -38,7 +39,8 @@ struct endpoint {
 
 /// Whether the kernel chooses the address: then two that are written alike are not the same.
 [[nodiscard]] inline bool is_chosen_by_kernel(const endpoint& where) noexcept {
-  return where.kind == endpoint_kind::tcp && where.port == 0;
+  const bool has_port = where.kind == endpoint_kind::tcp || where.kind == endpoint_kind::udp;
+  return has_port && where.port == 0;
 }
 
 } // namespace coppice

@@ -49,13 +49,15 @@ std::string take_account(std::string_view value, std::string& into) {
   return {};
 }
 
-enum : unsigned { for_tcp = 1, for_unix_path = 2, for_unix_abstract = 4 };
+enum : unsigned { for_tcp = 1, for_unix_path = 2, for_unix_abstract = 4, for_udp = 8 };
 constexpr unsigned for_unix = for_unix_path | for_unix_abstract;
 
 unsigned bit_of(endpoint_kind kind) noexcept {
   switch (kind) {
   case endpoint_kind::tcp:
     return for_tcp;
+  case endpoint_kind::udp:
+    return for_udp;
   case endpoint_kind::unix_path:
     return for_unix_path;
   case endpoint_kind::unix_abstract:
@@ -78,7 +80,8 @@ constexpr std::array known_options{
     known_option{"backlog", for_tcp | for_unix,
                  [](text v, options& o) { return take(v, o.backlog, 1, 1'000'000); }},
     known_option{"reuse_addr", for_tcp, [](text v, options& o) { return take(v, o.reuse_addr); }},
-    known_option{"v6_only", for_tcp, [](text v, options& o) { return take(v, o.v6_only); }},
+    known_option{"v6_only", for_tcp | for_udp,
+                 [](text v, options& o) { return take(v, o.v6_only); }},
     known_option{"tcp_nodelay", for_tcp, [](text v, options& o) { return take(v, o.tcp_nodelay); }},
     known_option{"keepalive", for_tcp,
                  [](text v, options& o) { return take(v, o.keepalive, 32767); }},
@@ -152,6 +155,7 @@ std::string_view why_unprotected(const listen_spec& spec) noexcept {
     if (spec.options.fast_open > 0)
       return "what the kernel counts proves nothing about connections with fast_open";
     break;
+  case endpoint_kind::udp: // it has no connections
   case endpoint_kind::inherited:
     break;
   }

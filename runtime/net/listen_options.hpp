@@ -23,11 +23,13 @@ struct listen_options {
   /// net.core.somaxconn (listen(2)).
   int backlog = 4096;
 
+  // ---- tcp and udp
+  /// IPV6_V6ONLY, for IPv6 addresses. False: "[::]" takes IPv4 clients too (ipv6(7)).
+  bool v6_only = false;
+
   // ---- tcp
   /// SO_REUSEADDR: listen although connections of an earlier process are in TIME_WAIT (socket(7)).
   bool reuse_addr = true;
-  /// IPV6_V6ONLY, for IPv6 addresses. False: "[::]" takes IPv4 clients too (ipv6(7)).
-  bool v6_only = false;
   /// TCP_NODELAY on the listening socket. Linux hands it down to every connection accepted, so that
   /// it costs no call per connection; without it the second of two small answers waits for the
   /// client's delayed acknowledgement (tcp(7)).

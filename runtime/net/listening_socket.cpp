@@ -19,7 +19,7 @@ using addresses = std::unique_ptr<addrinfo, free_addresses>;
 
 result<addresses> look_up(const endpoint& where) {
   addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_socktype = where.kind == endpoint_kind::udp ? SOCK_DGRAM : SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* list = nullptr;
   const int code =
@@ -74,6 +74,22 @@ result<os::unique_fd> listen_on(const endpoint& where, const listen_options& opt
   // it is listen(2) that says "Address already in use".
   if (::listen(fd.get(), options.backlog) != 0)
     return system_failure("listen on", to_string(where));
+  return fd;
+}
+
+// Without SO_REUSEADDR: with it, two services would have the same port, and one of them the
+// datagrams (socket(7)).
+result<os::unique_fd> bind_datagrams(const endpoint& where, const listen_options& options) {
+  const auto found = look_up(where);
+  if (!found) return tl::unexpected{found.error()};
+  const addrinfo& address = **found;
+  os::unique_fd fd{::socket(address.ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd) return system_failure("open socket for", to_string(where));
+  if (address.ai_family == AF_INET6 &&
+      !set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0))
+    return system_failure("set options of", to_string(where));
+  if (::bind(fd.get(), address.ai_addr, address.ai_addrlen) != 0)
+    return system_failure("bind", to_string(where));
   return fd;
 }
 

@@ -17,6 +17,10 @@ namespace coppice {
 [[nodiscard]] result<os::unique_fd> listen_on(const endpoint& where,
                                               const listen_options& options = {});
 
+/// Opens and binds a udp endpoint; non-blocking, closed on exec. Looked up, and said, as above.
+[[nodiscard]] result<os::unique_fd> bind_datagrams(const endpoint& where,
+                                                   const listen_options& options = {});
+
 /// SO_OOBINLINE on `fd` (borrowed), for the connections that will be accepted from it. False: errno
 /// says why.
 [[nodiscard]] bool keep_urgent_in_line(int fd) noexcept;

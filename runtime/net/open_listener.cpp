@@ -130,6 +130,8 @@ result<open_listener> listen_at(const listen_spec& spec, inherited_sockets& inhe
   case endpoint_kind::unix_path:
   case endpoint_kind::unix_abstract:
     return open_unix(spec);
+  case endpoint_kind::udp:
+    return failure_because("listen on", to_string(spec.where), "datagrams are not listened for");
   case endpoint_kind::inherited:
     break;
   }

@@ -55,9 +55,10 @@ accept_result socket_acceptor::accept() {
 void socket_acceptor::close() {
   readable_ = nullptr;
   armed_ = false;
-  asio::error_code ignored;
   file_.remove(); // whoever looks for the service finds nobody, rather than one that is ending
-  socket_.close(ignored);
+  // Out of the loop's epoll set by hand: whoever else holds an inherited socket would keep it there
+  // (epoll(7), Questions and answers 6).
+  if (socket_.is_open()) os::unique_fd{socket_.release()};
 }
 
 std::string socket_acceptor::endpoint() const { return name_; }

@@ -23,6 +23,7 @@ enum class tag : std::uint32_t {
   retire = 7,
   connections = 32,
   drain = 33,
+  datagrams = 35,
   spawn = 64,
   spare = 65,
   zygote_hello = 96,
@@ -153,6 +154,14 @@ public:
       all.push_back(as_number(&item, what, std::numeric_limits<std::uint64_t>::max()));
     return all;
   }
+  std::vector<std::uint32_t> endpoints(const char* what) {
+    std::vector<std::uint32_t> all;
+    for (const auto& item : list(what, limits::control_fds))
+      all.push_back(static_cast<std::uint32_t>(
+          as_number(&item, what, std::numeric_limits<std::uint32_t>::max())));
+    if (all.empty()) reject(what, "is empty");
+    return all;
+  }
   std::vector<offered> offers(const char* what) {
     std::vector<offered> all;
     const auto items = list(what, limits::control_fds);
@@ -250,6 +259,8 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
     return in.done(connections{in.offers("items")});
   case tag::drain:
     return in.done(drain{in.u32("deadline_ms"), in.u32_if_there("yield")});
+  case tag::datagrams:
+    return in.done(datagrams{in.endpoints("listeners")});
   case tag::spawn: {
     // A bit that is not known would leave the place of the descriptors after it unknown too.
     spawn message{in.number("request_id"), in.name("group"),         in.name("name"),
@@ -299,14 +310,16 @@ result<control_message> decode_control(std::span<const std::byte> packet) {
 
 std::string_view name_of(const control_message& message) noexcept {
   static constexpr std::string_view names[] = {
-      "unknown",     "hello", "ready", "room",  "handed_back",  "failed",  "bye",         "retire",
-      "connections", "drain", "spawn", "spare", "zygote_hello", "spawned", "spawn_failed"};
+      "unknown", "hello",        "ready",       "room",        "handed_back", "failed",
+      "bye",     "retire",       "connections", "drain",       "datagrams",   "spawn",
+      "spare",   "zygote_hello", "spawned",     "spawn_failed"};
   static_assert(std::size(names) == std::variant_size_v<control_message>);
   return names[message.index()];
 }
 
 std::size_t descriptors_of(const control_message& message) noexcept {
   if (const auto* offer = std::get_if<connections>(&message)) return offer->items.size();
+  if (const auto* sockets = std::get_if<datagrams>(&message)) return sockets->listeners.size();
   if (const auto* request = std::get_if<spawn>(&message))
     return static_cast<std::size_t>(std::popcount(request->fds));
   const bool one =
@@ -355,6 +368,12 @@ std::span<const std::byte> encode_control(const drain& m, buffer& out) {
   packet p{out, tag::drain, m.yield == 0 ? 1u : 2u};
   p.number(m.deadline_ms);
   if (m.yield != 0) p.number(m.yield);
+  return p.bytes();
+}
+std::span<const std::byte> encode_control(const datagrams& m, buffer& out) {
+  packet p{out, tag::datagrams, 1};
+  p.array(m.listeners.size(), limits::control_fds);
+  for (const auto listener : m.listeners) p.number(listener);
   return p.bytes();
 }
 std::span<const std::byte> encode_control(const spawn& m, buffer& out) {

@@ -64,6 +64,8 @@ public:
 
   /// Connections that hold a socket, those on their way out included.
   [[nodiscard]] std::size_t size() const noexcept { return open_; }
+  /// One that was no connection's.
+  void served_one() noexcept { exchange_done(); }
   /// Exchanges finished so far.
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
   /// Called from the loop each time the last connection has gone.

@@ -18,6 +18,7 @@
 #include <coppice/runtime/wire/buffer.hpp>
 #include <coppice/runtime/wire/control.hpp>
 #include <coppice/runtime/worker/connection_set.hpp>
+#include <coppice/runtime/worker/datagram_sockets.hpp>
 #include <coppice/runtime/worker/worker.hpp>
 
 #include <asio/cancellation_signal.hpp>
@@ -47,6 +48,9 @@ public:
   void serve_with(connection_set::factory make, protection movable) {
     connections_->serve_with(std::move(make), movable);
     ledger_->protects(movable);
+  }
+  void receive_with(datagram_sockets::handler each, datagram_options options) {
+    datagrams_.serve_with(std::move(each), options);
   }
   void on_drain(std::function<void()> f) { on_drain_.push_back(std::move(f)); }
   [[nodiscard]] bool draining() const noexcept { return phase_ >= phase::draining; }
@@ -79,6 +83,7 @@ private:
 
   void on_packet(std::span<const std::byte> packet, std::vector<os::unique_fd> fds) override;
   void on_closed(const error& why) override;
+  void take(const wire::datagrams& given, std::vector<os::unique_fd>& sockets);
   void take(const std::vector<wire::offered>& items, std::vector<os::unique_fd>& sockets);
   void hand_back(std::span<const wire::offered> items, std::string_view why);
   void on_signal(int number);
@@ -105,6 +110,7 @@ private:
   asio::io_context loop_{1};
   std::optional<control_channel> control_;
   std::unique_ptr<connection_set> connections_;
+  datagram_sockets datagrams_{loop_};
   std::optional<os::signal_source> signals_;
   asio::steady_timer beat_timer_{loop_};
   asio::steady_timer orphan_timer_{loop_};

@@ -795,3 +795,33 @@ TEST_CASE("a stop at the limit leaves the rest in the backlog, and ends") {
   CHECK(web1.offered.size() == 2);
   CHECK(c.socket.closed);
 }
+
+// ---- datagrams
+
+TEST_CASE("every incarnation of a worker is given the pool's datagram sockets when it is ready") {
+  cluster c{[](pool_roster& its) {
+    for (const std::uint32_t listener : {1u, 3u}) {
+      datagram_endpoint one;
+      one.listener = listener;
+      its.datagrams.push_back(std::move(one));
+    }
+  }};
+  const std::vector<std::uint32_t> both{1, 3};
+  auto& web1 = c.start(1);
+  CHECK(web1.datagrams.empty());
+  web1.says(wire::ready{});
+  c.run();
+  CHECK(web1.datagrams == both);
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(c.start_ready(1, 2).datagrams == both);
+}
+
+TEST_CASE("a worker that is ready when the service ends is given none") {
+  cluster c{[](pool_roster& its) { its.datagrams.emplace_back(); }};
+  auto& web1 = c.start(1);
+  c.pool->ending = true;
+  web1.says(wire::ready{});
+  c.run();
+  CHECK(web1.datagrams.empty());
+}

@@ -119,6 +119,17 @@ TEST_CASE("an endpoint is one pool's, once, whatever its options") {
         "child \"a\": listen = unix://@a: is there twice");
 }
 
+TEST_CASE("where only datagrams come there are no connections to share out or to limit") {
+  const auto web = [] { return pool("web", body).listen("udp://h:53"); };
+  CHECK(wrong_with({web()}) == "");
+  CHECK(wrong_with({web().policy(ip_hash)}) ==
+        "child \"web\": policy = ip_hash: is for pools that listen");
+  CHECK(wrong_with({web().max_connections(1)}) ==
+        "child \"web\": max_connections = 1: is for pools that listen");
+  CHECK(wrong_with({web().listen("tcp://h:53").policy(ip_hash).max_connections(1)}) == "");
+  CHECK(wrong_with({web().listen("udp://h:53")}).find("is there twice") != std::string::npos);
+}
+
 TEST_CASE("protection that an endpoint cannot have is refused only where it is asked for") {
   const auto web = [](const std::string& endpoint) { return pool("web", body).listen(endpoint); };
   for (const std::string endpoint : {"unix:///a", "unix://@a", "tcp://h:0?fast_open=1"}) {

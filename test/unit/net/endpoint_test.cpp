@@ -37,6 +37,14 @@ TEST_CASE("an endpoint is read as it is written", "[net]") {
   }
 }
 
+TEST_CASE("a udp endpoint is written as a tcp one", "[net]") {
+  const auto where = parse_endpoint("udp://[::1]:53");
+  REQUIRE(where);
+  CHECK(*where == endpoint{endpoint_kind::udp, "::1", 53, {}});
+  CHECK(to_string(*where) == "udp://[::1]:53");
+  CHECK(is_chosen_by_kernel(parse_endpoint("udp://0.0.0.0:0").value()));
+}
+
 TEST_CASE("unix sockets and inherited ones are endpoints, too", "[net]") {
   using enum endpoint_kind;
   struct row {
@@ -76,11 +84,12 @@ TEST_CASE("a text that is no endpoint is refused with what to write instead", "[
     std::string_view reason;
   };
   const row rows[] = {
-      {"", "must begin with tcp://, unix:// or fd://"},
-      {"127.0.0.1:8080", "must begin with tcp://, unix:// or fd://"},
-      {"tcp:/127.0.0.1:8080", "must begin with tcp://, unix:// or fd://"},
-      {"udp://127.0.0.1:8080", "only tcp://, unix:// and fd://"},
-      {"TCP://127.0.0.1:8080", "only tcp://, unix:// and fd://"},
+      {"", "must begin with tcp://, udp://, unix:// or fd://"},
+      {"127.0.0.1:8080", "must begin with tcp://, udp://, unix:// or fd://"},
+      {"tcp:/127.0.0.1:8080", "must begin with tcp://, udp://, unix:// or fd://"},
+      {"udp://127.0.0.1", "port is missing"},
+      {"sctp://127.0.0.1:8080", "only tcp://, udp://, unix:// and fd://"},
+      {"TCP://127.0.0.1:8080", "only tcp://, udp://, unix:// and fd://"},
       {"tcp://", "host is missing"},
       {"tcp://:80", "host is missing"},
       {"tcp://127.0.0.1", "port is missing"},

@@ -24,6 +24,7 @@ TEST_CASE("options are read behind the endpoint, in any order", "[net]") {
       {"tcp://127.0.0.1:80?reuse_addr=false&tcp_nodelay=false",
        {.reuse_addr = false, .tcp_nodelay = false}},
       {"tcp://[::]:80?v6_only=true", {.v6_only = true}},
+      {"udp://[::]:80?v6_only=true", {.v6_only = true}},
       {"tcp://h:80?keepalive=60&defer_accept=5", {.keepalive = 60s, .defer_accept = 5s}},
       {"tcp://h:80?defer_accept=5&keepalive=60", {.keepalive = 60s, .defer_accept = 5s}},
       {"tcp://h:80?keepalive=0&fast_open=256", {.fast_open = 256}},
@@ -74,6 +75,8 @@ TEST_CASE("an option that is none, or has no such value, is named with the endpo
        "'keepalive' is not for such an endpoint; here there are backlog, mode, owner, group"},
       {"unix://@a?mode=0600", "'mode' is not for such an endpoint; here there are backlog"},
       {"fd://3?backlog=1", "'backlog': whoever opened an inherited socket has chosen its options"},
+      {"udp://h:80?backlog=1", "'backlog' is not for such an endpoint; here there are v6_only"},
+      {"udp://h:80?v6_only=true", "'v6_only' is for IPv6 addresses"},
       {"tcp://h?backlog=1", "the port is missing"},
       {"udp:?backlog=1", "it must begin with tcp://"},
   };
