@@ -7,4 +7,5 @@
 #include <coppice/http/http.hpp>
 #include <coppice/runtime/program/run_program.hpp>
 #include <coppice/runtime/worker/connection.hpp>
+#include <coppice/runtime/worker/datagram_sockets.hpp>
 #include <coppice/runtime/worker/worker.hpp>

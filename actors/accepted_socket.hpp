@@ -15,6 +15,7 @@ struct accepted_socket {
   os::unique_fd socket;
   std::unique_ptr<carried_lease> carried{}; ///< what its last worker left of it; null: nothing
   std::uint64_t affinity = 0;               ///< what its pool's policy goes by; 0: nothing
+  connection_seat seat{};                   ///< among all that its pool may have
 };
 
 } // namespace coppice

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <coppice/actors/dispatcher.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/net/socket_address.hpp>
+#include <utility>
 
 namespace coppice {
 
@@ -14,6 +16,12 @@ dispatcher::dispatcher(caf::event_based_actor* self, dispatcher_parts parts)
   for (const auto& address : parts_.pool->proxies)
     if (auto proxy = caf::actor_cast<caf::actor>(address))
       port::mail(self_, introduce_yourself{}).send(proxy);
+  parts_.pool->room = parts_.pool->passing = 0;
+  if (parts_.pool->seats)
+    parts_.pool->seats->tell(
+        [deliver = parts_.deliver_seat, to = caf::actor_cast<caf::actor_addr>(self_)] {
+          deliver(to, seat_free{});
+        });
   if (!parts_.bytes) return;
   heads_.emplace(*parts_.bytes, parts_.sticky_by);
   parts_.bytes->tell(
@@ -26,6 +34,7 @@ dispatcher::~dispatcher() {
     parts_.log->warn("pool {}: {} connections that no worker took are closed", parts_.pool->name,
                      left);
   if (parts_.bytes) parts_.bytes->tell(nullptr);
+  if (parts_.pool->seats) parts_.pool->seats->tell(nullptr);
   // Nobody answers worker_gone any more, so nobody may wait for that answer.
   parts_.pool->dispatcher = nullptr;
   for (const auto& address : parts_.pool->proxies)
@@ -75,6 +84,7 @@ caf::behavior dispatcher::make_behavior() {
         port::mail(self_, worker_forgotten{}).send(m.proxy);
         steer_listeners();
       },
+      [this](const seat_free&) { steer_listeners(); },
       [this](const listener_up& m) {
         if (accepting_)
           port::mail(self_, start_accepting{caf::actor_cast<caf::actor>(self_)}).send(m.listener);
@@ -100,8 +110,11 @@ caf::behavior dispatcher::make_behavior() {
 }
 
 void dispatcher::take(std::uint32_t listener, std::vector<os::unique_fd> sockets) {
+  auto& pool = *parts_.pool;
+  pool.passing -= std::min(pool.passing, sockets.size());
   for (auto& socket : sockets) {
     accepted_socket connection{listener, std::move(socket)};
+    if (pool.seats) connection.seat = pool.seats->take();
     if (heads_)
       heads_->add(std::move(connection), waiting_);
     else
@@ -180,11 +193,20 @@ void dispatcher::give_up_parked() {
                       parts_.pool->name, before - waiting_.size(), limits::park_timeout.count());
 }
 
+std::size_t dispatcher::room() const {
+  const std::size_t here = waiting_.size() + (heads_ ? heads_->size() : 0);
+  const std::size_t room = table_.credit() - std::min(table_.credit(), here);
+  return parts_.pool->seats ? std::min(room, parts_.pool->seats->left()) : room;
+}
+
 void dispatcher::steer_listeners() {
   // Room for one more batch must be left: a listener may be in the middle of one.
-  const bool open =
-      table_.credit() > 0 && waiting_.size() + limits::accept_batch <= limits::waiting_connections;
-  if (open == accepting_) return;
+  if (parts_.pool->limited()) parts_.pool->room = room();
+  const bool open = table_.credit() > 0 &&
+                    waiting_.size() + limits::accept_batch <= limits::waiting_connections &&
+                    parts_.pool->acceptable() > 0;
+  const bool again = open && std::exchange(parts_.pool->full, false);
+  if (open == accepting_ && !again) return;
   accepting_ = open;
   for (const auto& address : parts_.pool->listeners) {
     const auto to = caf::actor_cast<caf::actor>(address);

@@ -26,6 +26,7 @@ struct dispatcher_parts {
   first_bytes* bytes = nullptr; ///< of a sticky policy; outlives the actor
   head_key sticky_by{};
   deliver_to<first_bytes_came> deliver{};
+  deliver_to<seat_free> deliver_seat{}; ///< of a pool with max_connections
 };
 
 class dispatcher {
@@ -47,6 +48,8 @@ private:
   void give_up_parked();
   /// Tells the listeners to go on or to stop, if that has changed.
   void steer_listeners();
+  /// How many connections of a pool with limits may be accepted: those that are here have theirs.
+  [[nodiscard]] std::size_t room() const;
 
   caf::event_based_actor* self_;
   dispatcher_parts parts_;

@@ -20,12 +20,12 @@ caf::behavior listener::make_behavior() {
   return {
       [this](const start_accepting& m) {
         dispatcher_ = m.dispatcher;
-        if (state_ != state::paused) return;
+        if (state_ != state::paused && state_ != state::full) return;
         state_ = state::accepting;
         wait_for_connections();
       },
       [this](const stop_accepting&) {
-        if (state_ != state::accepting && state_ != state::resting) return;
+        if (state_ == state::paused || state_ == state::ended) return;
         state_ = state::paused;
         parts_.socket->stop_waiting();
       },
@@ -40,7 +40,7 @@ caf::behavior listener::make_behavior() {
       [this](const end_accepting& m) {
         parts_.socket->stop_waiting();
         if (state_ != state::ended && dispatcher_)
-          while (accept_batch()) {
+          while (parts_.pool->acceptable() > 0 && accept_batch()) {
           }
         state_ = state::ended;
         parts_.socket->close();
@@ -60,13 +60,21 @@ void listener::wait_for_connections() {
 
 void listener::accept_waiting() {
   accept_batch();
-  if (state_ == state::accepting) wait_for_connections();
+  if (state_ != state::accepting) return;
+  if (parts_.pool->acceptable() == 0) return become_full();
+  wait_for_connections();
+}
+
+void listener::become_full() {
+  state_ = state::full;
+  parts_.pool->full = true;
 }
 
 bool listener::accept_batch() {
   std::vector<os::unique_fd> batch;
   bool more = true;
-  while (batch.size() < limits::accept_batch) {
+  const std::size_t most = parts_.pool->acceptable();
+  while (batch.size() < most) {
     auto [outcome, socket, why] = parts_.socket->accept();
     if (outcome == accept_kind::connection) {
       batch.push_back(std::move(socket));
@@ -85,6 +93,9 @@ bool listener::accept_batch() {
       break;
     }
   }
+  // Whoever is dispatcher by now knows nothing of what goes to the one before.
+  if (parts_.pool->dispatcher == caf::actor_cast<caf::actor_addr>(dispatcher_))
+    parts_.pool->passing += batch.size();
   if (!batch.empty())
     port::mail(self_, accepted_connections{parts_.index, std::move(batch)}).send(dispatcher_);
   return more;

@@ -6,6 +6,7 @@
 //
 //   accepting --stop_accepting--> closed to new work --start_accepting--> accepting
 //   accepting --EMFILE--> resting --rest_over (limits::accept_rest)--> accepting
+//   accepting --the pool is at its limit--> full --start_accepting--> accepting
 //   any --end_accepting--> ended (what waits in the backlog is accepted first, then the socket is
 //   closed)
 
@@ -35,7 +36,7 @@ public:
   caf::behavior make_behavior();
 
 private:
-  enum class state { paused, accepting, resting, ended };
+  enum class state { paused, accepting, full, resting, ended };
 
   void wait_for_connections();
   void accept_waiting();
@@ -43,6 +44,8 @@ private:
   /// or it must stop.
   bool accept_batch();
   void rest(std::error_code why);
+  /// Its pool has no room: nothing more is accepted before the dispatcher says that it has.
+  void become_full();
 
   caf::event_based_actor* self_;
   listener_parts parts_;

@@ -52,6 +52,7 @@ struct first_bytes_came { ///< first_bytes -> dispatcher
 struct first_bytes_overdue { ///< dispatcher -> itself: those before this mark have waited enough
   std::uint64_t mark = 0;
 };
+struct seat_free {};       ///< the pool's seats -> dispatcher: there is one again
 struct everything_passed { ///< listener -> dispatcher: its last message
   caf::actor reply_to;
 };
@@ -146,4 +147,5 @@ COPPICE_LOCAL_MESSAGE(cluster, coppice::mail_for_you)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::process_news)
 COPPICE_LOCAL_MESSAGE(cluster, coppice::room_told)
 COPPICE_MESSAGE(cluster, coppice::end_mail)
+COPPICE_MESSAGE(cluster, coppice::seat_free)
 COPPICE_MESSAGES_END(cluster)

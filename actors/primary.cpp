@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <coppice/actors/primary.hpp>
 #include <coppice/actors/primary_actor.hpp>
 #include <coppice/actors/primary_mailbox.hpp>
@@ -9,8 +10,10 @@
 #include <coppice/runtime/program/orphan_reaper.hpp>
 #include <coppice/runtime/spawn/exec_spawner.hpp>
 #include <coppice/runtime/spawn/zygote_spawner.hpp>
+#include <fmt/ranges.h>
 #include <optional>
 #include <random>
+#include <set>
 #include <unistd.h>
 
 namespace coppice {
@@ -54,7 +57,8 @@ public:
     std::vector<std::string> all;
     for (const auto& numbered : number_groups(spec_))
       if (const auto it = groups_.find(numbered.group->name); it != groups_.end())
-        for (const auto& each : it->second.endpoints) all.push_back(each->endpoint());
+        for (std::size_t i = 0; i < it->second.endpoints.size(); ++i)
+          all.push_back(name_of(it->second, i));
     return all;
   }
 
@@ -104,28 +108,72 @@ private:
     return {&io_, &actors_, spawner_.get(), &log_, seed_, reports, &post_};
   }
 
+  static std::string name_of(const group_ground& ground, std::size_t index) {
+    if (const auto& socket = ground.endpoints[index]) return socket->endpoint();
+    const auto& datagrams = ground.roster->datagrams;
+    const auto found = std::find_if(datagrams.begin(), datagrams.end(),
+                                    [&](const auto& each) { return each.listener == index; });
+    return found->name;
+  }
+
+  /// Inherited ones first: until they are taken over, what we open ourselves may be given a number
+  /// that somebody has written down by mistake.
   result<void> open_endpoints() {
+    for (const bool inherited : {true, false})
+      for (const auto& numbered : number_groups(spec_))
+        if (auto opened = open_endpoints_of(*numbered.group, inherited); !opened) {
+          groups_.clear();
+          return opened;
+        }
+    if (const auto left = options_.inherited.left(); !left.empty())
+      log_.warn("LISTEN_FDS: nobody serves {}", fmt::join(left, ", "));
     for (const auto& numbered : number_groups(spec_)) {
       auto& ground = groups_[numbered.group->name];
-      for (const auto& text : numbered.group->endpoints) {
-        const auto where = parse_endpoint(text);
-        if (!where) return tl::unexpected{where.error()};
-        auto opened = socket_acceptor::open(io_, *where);
-        if (!opened) {
-          groups_.clear();
-          return tl::unexpected{opened.error()};
-        }
-        ground.endpoints.push_back(std::move(*opened));
-      }
       if (ground.endpoints.empty()) continue;
       if (auto met = make_roster(*numbered.group, ground); !met) return met;
     }
     return {};
   }
 
+  result<void> open_endpoints_of(const group_spec& group, bool inherited) {
+    auto& ground = groups_[group.name];
+    if (!ground.roster && !group.endpoints.empty()) ground.roster = std::make_shared<pool_roster>();
+    ground.endpoints.resize(group.endpoints.size());
+    for (std::size_t i = 0; i < group.endpoints.size(); ++i) {
+      const auto asked = parse_listen(group.endpoints[i]);
+      if (!asked) return tl::unexpected{asked.error()};
+      if ((asked->where.kind == endpoint_kind::inherited) != inherited) continue;
+      if (asked->where.kind == endpoint_kind::udp) {
+        auto bound = bind_datagrams(*asked, static_cast<std::uint32_t>(i));
+        if (!bound) return tl::unexpected{bound.error()};
+        ground.roster->datagrams.push_back(*std::move(bound));
+        continue;
+      }
+      auto opened = listen_at(*asked, options_.inherited);
+      if (!opened) return tl::unexpected{opened.error()};
+      if (!endpoint_names_.insert(opened->name).second) // SO_REUSEPORT was set by whoever opened it
+        return failure_because("take over", group.endpoints[i],
+                               opened->name + " is served by another socket already");
+      if (!opened->counted && group.protect.value_or(protection::none) != protection::none)
+        return failure_because("protect", group.endpoints[i],
+                               "connections of " + opened->name +
+                                   " end with their worker: protection '" +
+                                   std::string{to_string(*group.protect)} + "' cannot be had");
+      ground.endpoints[i] = std::make_unique<socket_acceptor>(io_, *std::move(opened));
+    }
+    return {};
+  }
+
   result<void> make_roster(const group_spec& group, group_ground& ground) {
-    ground.roster = std::make_shared<pool_roster>();
     ground.roster->name = group.name;
+    for (const auto& each : ground.endpoints) {
+      ground.roster->protects.push_back(
+          each && each->counted() ? group.protect.value_or(protection::request) : protection::none);
+      ground.level = std::max(ground.level, ground.roster->protects.back());
+    }
+    if (group.max_connections)
+      ground.roster->seats = std::make_shared<connection_seats>(*group.max_connections);
+    ground.roster->most_per_worker = group.max_connections_per_worker.value_or(0);
     ground.roster->policy = make_balancer(
         group.policy, seed_, [&log = log_, name = group.name](std::uint64_t n, const auto& what) {
           log.error("pool {}: its policy's function failed: {}; it is the next one's turn (seen {} "
@@ -221,6 +269,8 @@ private:
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 
   std::optional<orphan_reaper> reaper_;
+
+  std::set<std::string> endpoint_names_; ///< of all that are open
 
   // What the tree stands on goes after the tree: the actors first of all.
   group_grounds groups_;

@@ -11,6 +11,7 @@
 #include <coppice/actors/spec.hpp>
 #include <coppice/runtime/error.hpp>
 #include <coppice/runtime/log.hpp>
+#include <coppice/runtime/net/inherited_sockets.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,8 @@ struct primary_options {
   std::string state_dir{};
   /// Its arguments, argv[0] included; the worker processes run main with the same ones.
   std::vector<std::string> argv;
+  /// Where endpoints fd://NAME are looked up.
+  inherited_sockets inherited{};
 };
 
 class primary {

@@ -54,6 +54,11 @@ int run_as_worker(const service_spec& spec, os::process_title& title) {
 
 int run_as_primary(service_spec spec, std::vector<std::string> argv) {
   const auto log = make_stderr_logger(spec.name, spec.verbosity);
+  auto inherited = inherited_sockets::from_environment();
+  if (!inherited) {
+    log->error("{}", inherited.error().message());
+    return exit_failed;
+  }
   const bool survives_hangup = std::signal(SIGHUP, SIG_DFL) == SIG_IGN; // nohup(1)
   os::reset_signals();
   if (survives_hangup) std::signal(SIGHUP, SIG_IGN);
@@ -75,8 +80,9 @@ int run_as_primary(service_spec spec, std::vector<std::string> argv) {
                               log->info("SIG{}: stopping", sigabbrev_np(number));
                               service->stop();
                             }};
-  service.emplace(io, std::move(spec), *log,
-                  primary_options{"/proc/self/exe", state->path(), std::move(argv)});
+  service.emplace(
+      io, std::move(spec), *log,
+      primary_options{"/proc/self/exe", state->path(), std::move(argv), *std::move(inherited)});
   auto started = service->start([&](int exit_code) {
     code = exit_code;
     io.stop();

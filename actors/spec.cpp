@@ -2,8 +2,8 @@
 #include <coppice/actors/spec.hpp>
 #include <coppice/actors/tree.hpp>
 #include <coppice/runtime/limits.hpp>
-#include <coppice/runtime/net/endpoint.hpp>
 #include <coppice/runtime/net/head_value.hpp>
+#include <coppice/runtime/net/listen_options.hpp>
 #include <coppice/supervisors/validate.hpp>
 #include <csignal>
 #include <fmt/format.h>
@@ -25,6 +25,12 @@ bool is_name(const std::string& text) {
 bool is_usual(const restart_limit& limit) {
   const restart_limit usual;
   return limit.restarts == usual.restarts && limit.period == usual.period;
+}
+
+/// Whether it has connections: at a udp endpoint there are none.
+bool accepts(const group_spec& spec) {
+  return std::any_of(spec.endpoints.begin(), spec.endpoints.end(),
+                     [](const std::string& text) { return !text.starts_with("udp://"); });
 }
 
 std::string what_is_wrong_with(const dispatch_policy& policy, unsigned instances) {
@@ -132,15 +138,9 @@ private:
     if (spec.what == group_spec::kind::agent && spec.instances != 1u)
       add(spec.name, "instances", "", "an agent is one process; a pool can be many");
     std::set<std::string> seen;
-    for (const auto& text : spec.endpoints) {
-      const auto where = parse_endpoint(text);
-      if (!where)
-        add(spec.name, "listen", text, where.error().reason);
-      else if (where->port != 0 && !seen.insert(to_string(*where)).second)
-        add(spec.name, "listen", text, "is there twice");
-      else if (where->port != 0 && !endpoints_.insert(to_string(*where)).second)
-        add(spec.name, "listen", text, "is another pool's already");
-    }
+    for (const auto& text : spec.endpoints) endpoint(spec, text, seen);
+    most(spec, "max_connections", spec.max_connections);
+    most(spec, "max_connections_per_worker", spec.max_connections_per_worker);
     policy(spec);
     settings(spec.name, spec.settings);
     health(spec);
@@ -154,9 +154,33 @@ private:
     }
   }
 
+  void most(const group_spec& spec, const char* field, std::optional<std::size_t> value) {
+    if (!value) return;
+    if (!accepts(spec))
+      add(spec.name, field, std::to_string(*value), "is for pools that listen");
+    else if (*value == 0)
+      add(spec.name, field, "0", "nobody would be served");
+  }
+
+  void endpoint(const group_spec& spec, const std::string& text, std::set<std::string>& seen) {
+    const auto its = parse_listen(text);
+    if (!its) return add(spec.name, "listen", text, its.error().reason);
+    if (!is_chosen_by_kernel(its->where)) {
+      const auto where = to_string(its->where);
+      if (!seen.insert(where).second)
+        add(spec.name, "listen", text, "is there twice");
+      else if (!endpoints_.insert(where).second)
+        add(spec.name, "listen", text, "is another pool's already");
+    }
+    const auto why = why_unprotected(*its);
+    if (!why.empty() && spec.protect.value_or(protection::none) != protection::none)
+      add(spec.name, "protection", std::string{to_string(*spec.protect)},
+          "over " + text + " there is none: " + std::string{why});
+  }
+
   void policy(const group_spec& spec) {
     const auto& its = spec.policy;
-    if (its.what != policy_kind::round_robin && spec.endpoints.empty())
+    if (its.what != policy_kind::round_robin && !accepts(spec))
       add(spec.name, "policy", to_string(its.what), "is for pools that listen");
     else if (auto why = what_is_wrong_with(its, instances_of(spec)); !why.empty())
       add(spec.name, "policy", to_string(its.what), std::move(why));

@@ -59,14 +59,22 @@ struct group_spec {
   std::optional<unsigned> instances{};
   /// There are never more, whoever asks; 1 to 10,000. Default: 1024.
   unsigned max_children = 1024;
-  /// Endpoints to serve, as "tcp://HOST:PORT". Port 0 takes a free one.
+  /// Endpoints to serve, as "tcp://HOST:PORT", "udp://HOST:PORT", "unix:///PATH", "unix://@NAME" or
+  /// "fd://NUMBER",
+  /// with options behind a '?': see endpoint.hpp and listen_options.hpp. Port 0 takes a free one.
   std::vector<std::string> endpoints{};
   /// Which worker gets a connection. Only for pools with endpoints. Default: round_robin.
   dispatch_policy policy{};
   /// How much of a connection outlives its worker, as far as the service can stand it (see
   /// worker::serve; http::serve can stand all). `none` spares each connection a few pages of
-  /// memory.
-  protection protect = protection::request;
+  /// memory. Default: `request` where the kernel counts a connection's bytes, `none` over unix
+  /// sockets and with fast_open, where more cannot be asked for.
+  std::optional<protection> protect{};
+  /// How many connections the pool has at most, and how many each of its workers. At the limit
+  /// nothing more is accepted: the rest waits in the kernel's backlog. Only for pools with
+  /// endpoints. Default: as many as there are descriptors for.
+  std::optional<std::size_t> max_connections{};
+  std::optional<std::size_t> max_connections_per_worker{};
   restart_type restart = permanent;
   coppice::backoff backoff{};
   /// How long a worker may take to finish what it has when it is asked to end. Default: 25 s for
@@ -152,6 +160,11 @@ public:
   /// `round_robin`, `least_connections`, `weighted({3, 1})`, ...: see policy.hpp.
   pool& policy(dispatch_policy how) { return spec_.policy = std::move(how), *this; }
   pool& protection(coppice::protection level) { return spec_.protect = level, *this; }
+  /// All workers' together.
+  pool& max_connections(std::size_t most) { return spec_.max_connections = most, *this; }
+  pool& max_connections_per_worker(std::size_t most) {
+    return spec_.max_connections_per_worker = most, *this;
+  }
   pool& restart(restart_type type) { return spec_.restart = type, *this; }
   pool& backoff(coppice::backoff waits) { return spec_.backoff = waits, *this; }
   pool& shutdown(shutdown_time time) { return spec_.shutdown = time, *this; }

@@ -103,6 +103,7 @@ public:
     std::vector<startable> made;
     for (auto& [name, group] : groups_)
       for (std::uint32_t i = 0; i < group.endpoints.size(); ++i) {
+        if (!group.endpoints[i]) continue; // nobody connects to a udp endpoint
         listener_parts parts{group.endpoints[i].get(), group.roster, i,
                              deliver_through<connection_waits>(*ground_.actors), ground_.log};
         made.push_back({child_spec{.id = "listener " + group.endpoints[i]->endpoint()},
@@ -150,8 +151,12 @@ private:
     options.seed = next_seed();
     const auto& own = groups_.at(group.name);
     if (own.roster) {
-      dispatcher_parts parts{own.roster, ground_.log, own.bytes.get(), head_key_of(group.policy),
-                             deliver_through<first_bytes_came>(*ground_.actors)};
+      dispatcher_parts parts{own.roster,
+                             ground_.log,
+                             own.bytes.get(),
+                             head_key_of(group.policy),
+                             deliver_through<first_bytes_came>(*ground_.actors),
+                             deliver_through<seat_free>(*ground_.actors)};
       options.children.push_back({child_spec{.id = "dispatcher"},
                                   [parts](const start_context& context) {
                                     return port::spawn_state<dispatcher>(*context.system, parts);
@@ -177,7 +182,7 @@ private:
     auto slots = std::make_shared<std::map<unsigned, slot_identity>>();
     for (unsigned slot = 1; slot <= instances_of(group); ++slot)
       (*slots)[slot] = {first_ids_.at(group.name) + slot - 1, 0};
-    const auto level = group.endpoints.empty() ? protection::none : group.protect;
+    const auto level = groups_.at(group.name).level;
     return {worker_of(group, group.name),
             [ground = ground_, name = group.name, setup = setup_of(group.settings), slots, level,
              next_id = next_id_, roster = groups_.at(group.name).roster,

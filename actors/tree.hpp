@@ -33,9 +33,11 @@ struct tree_ground {
 
 /// The endpoints and the meeting point of one group.
 struct group_ground {
-  std::vector<std::unique_ptr<acceptor>> endpoints;
-  std::shared_ptr<pool_roster> roster; ///< null: it has no endpoints
-  std::unique_ptr<first_bytes> bytes;  ///< null: its policy does not go by them
+  std::vector<std::unique_ptr<acceptor>> endpoints; ///< null for udp
+  std::shared_ptr<pool_roster> roster;              ///< null: it has no endpoints
+  std::unique_ptr<first_bytes> bytes;               ///< null: its policy does not go by them
+  /// The most that any of its endpoints' connections have.
+  protection level = protection::none;
 };
 using group_grounds = std::map<std::string, group_ground>;
 

@@ -1,6 +1,7 @@
 // worker_proxy: the connections that its worker has borrowed.
 #include <coppice/actors/worker_proxy.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
 #include <utility>
@@ -9,7 +10,7 @@ namespace coppice {
 
 bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
   offer.socket = std::move(from.socket);
-  if (parts_.level == protection::none) return true;
+  if (std::min(parts_.level, parts_.pool->most_of(from.listener)) == protection::none) return true;
   offer.lease = held_.allot();
   if (offer.lease == 0) {
     if (!std::exchange(all_lent_, true))
@@ -31,7 +32,20 @@ bool worker_proxy::lend(accepted_socket& from, offered_connection& offer) {
 
 void worker_proxy::hold(offered_connection taken) {
   if (taken.lease != 0) return held_.hold(std::move(taken));
-  ++closed_; // our copy: its worker's death will be its own
+  // Our copy is closed: its worker's death will be its own.
+  if (parts_.pool->limited())
+    unleased_.push_back(std::move(taken.seat));
+  else
+    ++closed_;
+}
+
+/// Connections without a lease that are over. Which ones, nobody need know.
+void worker_proxy::take_ended() {
+  const auto fresh = last_.ended > ended_ ? last_.ended - ended_ : 0;
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(fresh, unleased_.size()));
+  unleased_.resize(unleased_.size() - n);
+  ended_ += n;
+  closed_ += n;
 }
 
 /// What the worker has returned, except for what the ledger does not call taken yet.
@@ -76,7 +90,7 @@ std::vector<accepted_socket> worker_proxy::recover_all() {
   }
   for (auto& c : untaken_.take_all()) {
     if (c.lease == 0)
-      left.push_back({c.listener, std::move(c.socket), nullptr, c.affinity});
+      left.push_back({c.listener, std::move(c.socket), nullptr, c.affinity, std::move(c.seat)});
     else // it was never looked at, so what its service can stand does not matter
       recover(std::move(c), parts_.level, blame::none, left);
   }
@@ -89,7 +103,7 @@ void worker_proxy::recover(offered_connection connection, protection level, blam
   if (found.carried) remember_crash(connection, whose, *found.carried);
   if (found.goes_on) {
     into.push_back({connection.listener, std::move(connection.socket), std::move(found.carried),
-                    connection.affinity});
+                    connection.affinity, std::move(connection.seat)});
   } else if (*found.why_reset != '\0') {
     parts_.log->warn("{}: a connection is cut off: {}", parts_.name, found.why_reset);
   }

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <coppice/actors/worker_proxy.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/overloaded.hpp>
 #include <csignal>
+#include <tuple>
 #include <type_traits>
 
 namespace coppice {
@@ -168,17 +170,20 @@ void worker_proxy::refuse(std::string why) {
 void worker_proxy::on_handoff(std::vector<accepted_socket> connections) {
   std::vector<offered_connection> offers;
   offers.reserve(connections.size());
+  credit_out_ -= std::min(credit_out_, connections.size());
   // They may have crossed the news that this worker takes nothing more.
   if (phase_ != worker_phase::ready) return send_back(std::move(connections));
   for (auto& c : connections) {
     offered_connection offer{next_connection_++, c.listener, {}, 0, {}};
     offer.affinity = c.affinity;
+    offer.seat = std::move(c.seat);
     if (lend(c, offer)) offers.push_back(std::move(offer));
   }
-  if (const auto lost = connections.size() - offers.size(); lost > 0)
-    tell_dispatcher(credit_restored{parts_.key, lost, lost});
+  const auto lost = connections.size() - offers.size();
+  closed_ += lost;
   parts_.link->offer(offers); // if the channel is gone, they are untaken all the same
   for (auto& offer : offers) untaken_.add(std::move(offer));
+  if (lost > 0) restore_credit();
   if (untaken_.size() >= limits::worker_credit / 2) look_at_ledger();
   if (untaken_.size() >= limits::worker_credit) settle(parts_.link->ask_for_room());
   plan_sweep();
@@ -194,7 +199,7 @@ void worker_proxy::give_back(std::vector<offered_connection> connections) {
   back.reserve(connections.size());
   for (auto& c : connections) {
     if (c.lease == 0) {
-      back.push_back({c.listener, std::move(c.socket), nullptr, c.affinity});
+      back.push_back({c.listener, std::move(c.socket), nullptr, c.affinity, std::move(c.seat)});
       continue;
     }
     held_.vacate(c.lease);
@@ -216,18 +221,31 @@ void worker_proxy::rest_after_refusal() {
 
 void worker_proxy::offer_credit() {
   if (phase_ != worker_phase::ready || resting_) return;
-  closed_ = 0;
-  tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_),
-                            limits::worker_credit - untaken_.size(),
-                            untaken_.size() + held_.size()});
+  closed_ = credit_out_ = 0;
+  credit_out_ = room_left();
+  tell_dispatcher(worker_up{parts_.key, caf::actor_cast<caf::actor>(self_), credit_out_,
+                            untaken_.size() + held_.size() + unleased_.size()});
+}
+
+std::size_t worker_proxy::room_left() const {
+  std::size_t room = limits::worker_credit - std::min(limits::worker_credit, untaken_.size());
+  if (const auto most = parts_.pool ? parts_.pool->most_per_worker : 0; most > 0)
+    room = std::min(room, most - std::min(most, untaken_.size() + held_.size() + unleased_.size()));
+  return room - std::min(room, credit_out_);
+}
+
+void worker_proxy::restore_credit() {
+  if (phase_ != worker_phase::ready) return;
+  const std::size_t n = room_left();
+  if (n == 0) return;
+  credit_out_ += n;
+  tell_dispatcher(credit_restored{parts_.key, n, std::exchange(closed_, 0)});
 }
 
 void worker_proxy::settle(const link_progress& now) {
   last_ = now;
-  const std::size_t n =
-      untaken_.settle(now, [this](offered_connection taken) { hold(std::move(taken)); });
-  if (n > 0 && phase_ == worker_phase::ready)
-    tell_dispatcher(credit_restored{parts_.key, n, std::exchange(closed_, 0)});
+  untaken_.settle(now, [this](offered_connection taken) { hold(std::move(taken)); });
+  restore_credit();
 }
 
 // Most policies do not ask how many connections a worker has: then this goes along with the next
@@ -243,13 +261,15 @@ void worker_proxy::look_at_ledger() {
   early_returns_.insert(early_returns_.end(), returned.begin(), returned.end());
   settle(parts_.link->progress());
   take_returns();
+  take_ended();
+  restore_credit();
   tell_closed();
 }
 
 // Taken connections cost us a descriptor each until somebody looks. Two looks, then the worker is
 // asked to say so itself: a hung one must not make the primary poll.
 void worker_proxy::plan_sweep() {
-  if (sweep_planned_ || (untaken_.empty() && held_.size() == 0)) return;
+  if (sweep_planned_ || (untaken_.empty() && held_.size() == 0 && unleased_.empty())) return;
   sweep_planned_ = true;
   port::mail(self_, sweep_taken{})
       .delay(limits::taken_sweep)
@@ -259,9 +279,10 @@ void worker_proxy::plan_sweep() {
 void worker_proxy::sweep() {
   sweep_planned_ = false;
   if (phase_ == worker_phase::flushing || phase_ == worker_phase::exited) return;
-  const auto before = std::pair{untaken_.size(), held_.size()};
+  const auto have = [this] { return std::tuple{untaken_.size(), held_.size(), unleased_.size()}; };
+  const auto before = have();
   look_at_ledger();
-  if (std::pair{untaken_.size(), held_.size()} != before) return plan_sweep();
+  if (have() != before) return plan_sweep();
   parts_.link->ask_for_room();
   look_at_ledger();
 }
@@ -309,7 +330,18 @@ void worker_proxy::retire(ending::kind how, std::string why) {
 
 // ---- beginning and end
 
+void worker_proxy::give_datagrams() {
+  if (!parts_.pool || parts_.pool->ending) return;
+  std::span<const datagram_endpoint> left{parts_.pool->datagrams};
+  while (!left.empty()) {
+    const auto n = std::min(left.size(), limits::control_fds);
+    parts_.link->give_datagrams(left.first(n)); // if the channel is gone, its event is on the way
+    left = left.subspan(n);
+  }
+}
+
 void worker_proxy::announce() {
+  give_datagrams();
   was_ready_ = true;
   if (parts_.health.any()) {
     watch_.emplace(parts_.health, parts_.draw, self_->clock().now());
@@ -330,6 +362,7 @@ void worker_proxy::hand_on() {
   look_at_ledger();
   untaken_.settle_dead(last_, [this](offered_connection taken) { hold(std::move(taken)); });
   take_returns();
+  unleased_.clear(); // their peers see the end now
   port::mail(self_, child_ended{parts_.name, parts_.supervised_as, how_it_ended()})
       .send(parts_.supervisor);
   if (auto left = recover_all(); !left.empty()) {

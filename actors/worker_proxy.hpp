@@ -62,8 +62,12 @@ private:
   void retire(ending::kind how, std::string why);
 
   void announce();
+  void give_datagrams();
   void offer_credit();
   void rest_after_refusal();
+  /// How many more connections it may be sent, besides those that the dispatcher may send already.
+  [[nodiscard]] std::size_t room_left() const;
+  void restore_credit();
   void settle(const link_progress& now);
   void tell_closed();
   void look_at_ledger();
@@ -82,6 +86,7 @@ private:
   bool lend(accepted_socket& from, offered_connection& offer);
   void hold(offered_connection taken);
   void take_returns();
+  void take_ended();
   std::vector<accepted_socket> recover_all();
   void recover(offered_connection connection, protection level, blame whose,
                std::vector<accepted_socket>& into);
@@ -99,6 +104,11 @@ private:
   untaken untaken_;
   held_leases held_;
   std::vector<std::uint32_t> early_returns_; ///< of what the ledger does not call taken yet
+  std::vector<connection_seat> unleased_; ///< of what it has taken without a lease, in a pool with
+                                          ///< limits
+  std::uint64_t ended_ = 0;               ///< of those: what has been noticed
+  std::size_t credit_out_ =
+      0; ///< connections that the dispatcher may send, those on the way included
   std::uint64_t next_connection_ = 0;
   std::size_t closed_ = 0; ///< connections that it has no more, since the dispatcher was told
   bool all_lent_ = false;  ///< its leases were all in use once

@@ -16,9 +16,11 @@ namespace example {
 
 struct options {
   std::string listen = "tcp://127.0.0.1:8080";
-  unsigned workers = 0; // one per core
-  coppice::protection protection = coppice::protection::request;
+  unsigned workers = 0;                           // one per core
+  std::optional<coppice::protection> protection;  // as much as the endpoint's connections can have
   std::optional<coppice::dispatch_policy> policy; // the example's own
+  std::optional<std::size_t> max_connections;
+  std::optional<std::size_t> max_connections_per_worker;
   coppice::spawn_method spawn = coppice::spawn_method::zygote;
   std::string state_dir;
   coppice::log_level verbosity = coppice::log_level::info;
@@ -46,11 +48,18 @@ inline coppice::dispatch_policy policy_called(const std::string& word) {
 }
 
 inline void add_options(CLI::App& app, options& chosen) {
-  app.add_option("--listen", chosen.listen, "Endpoint, as tcp://HOST:PORT; port 0 takes a free one")
+  app.add_option(
+         "--listen", chosen.listen,
+         "Endpoint: tcp://HOST:PORT (port 0 takes a free one), unix:///PATH, unix://@NAME or "
+         "fd://NUMBER")
       ->capture_default_str();
   app.add_option("--workers", chosen.workers, "Worker processes (default: one per core)");
   app.add_option("--state-dir", chosen.state_dir,
                  "Where the primary keeps its lock; one primary for each directory");
+  app.add_option("--max-connections", chosen.max_connections,
+                 "Connections of all workers together; the rest waits in the kernel's backlog");
+  app.add_option("--max-connections-per-worker", chosen.max_connections_per_worker,
+                 "Connections of one worker");
   add_choice(app, "--protection", chosen.protection, "How much of a connection outlives its worker",
              {{"none", coppice::protection::none},
               {"connection", coppice::protection::connection},
@@ -91,8 +100,12 @@ inline void print_ready(const coppice::service_started& service) {
 inline coppice::service_spec service(const options& chosen, coppice::pool workers) {
   if (chosen.workers != 0) workers.instances(chosen.workers);
   if (chosen.policy) workers.policy(*chosen.policy);
+  if (chosen.max_connections) workers.max_connections(*chosen.max_connections);
+  if (chosen.max_connections_per_worker)
+    workers.max_connections_per_worker(*chosen.max_connections_per_worker);
   coppice::service_spec spec;
-  spec.children = {workers.listen(chosen.listen).protection(chosen.protection)};
+  if (chosen.protection) workers.protection(*chosen.protection);
+  spec.children = {workers.listen(chosen.listen)};
   spec.state_dir = chosen.state_dir;
   spec.spawn = chosen.spawn;
   spec.verbosity = chosen.verbosity;

@@ -144,6 +144,11 @@ inline constexpr auto park_timeout = 10s;
 /// Workers that one exchange in progress may be taken from, whoever's fault it is.
 inline constexpr std::uint32_t max_moves = 64;
 
+/// The largest datagram that is received whole: more than any that IP has (65,527 bytes). And how
+/// many are taken from one socket before the worker's other handlers have their turn.
+inline constexpr std::size_t datagram = 64 * 1024;
+inline constexpr std::size_t datagram_batch = 32;
+
 static_assert(accept_batch <= waiting_connections);
 static_assert(lease_input <= connection_input);
 static_assert(connection_receive <= connection_input);

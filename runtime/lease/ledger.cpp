@@ -92,6 +92,11 @@ bool ledger_writer::took_one() noexcept {
   return asked_to_wake();
 }
 
+bool ledger_writer::ended_one() noexcept {
+  add<std::uint64_t>(header_->ended, 1);
+  return asked_to_wake();
+}
+
 void ledger_writer::handed_back(std::uint64_t n) noexcept { add(header_->handed_back, n); }
 
 void ledger_writer::protects(protection level) noexcept {

@@ -43,6 +43,7 @@ struct ledger_header {
   ledger_health health{};
   std::uint32_t protection = 0; ///< what its service can do with connections that move
   std::uint32_t reserved = 0;
+  std::uint64_t ended = 0; ///< connections without a lease that are over, of those taken
 };
 
 inline constexpr std::uint32_t ledger_version = 1;
@@ -92,6 +93,8 @@ public:
   /// One lease is given back, and the ring of returns says which. True: the primary waits to be
   /// told so.
   [[nodiscard]] bool returned_one() noexcept { return asked_to_wake(); }
+  /// One connection that had no lease is over. True: the primary waits to be told so.
+  [[nodiscard]] bool ended_one() noexcept;
   /// `n` connections are refused. Call it before the frame that names them, and before anything
   /// later is taken.
   void handed_back(std::uint64_t n) noexcept;

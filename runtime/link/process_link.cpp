@@ -97,6 +97,16 @@ bool process_link::offer(std::span<const offered_connection> connections) {
                         std::span<const int>{fds}.first(n));
 }
 
+bool process_link::give_datagrams(std::span<const datagram_endpoint> sockets) {
+  wire::datagrams message;
+  std::vector<int> fds;
+  for (const auto& each : sockets) {
+    message.listeners.push_back(each.listener);
+    fds.push_back(each.socket.get());
+  }
+  return control_->send(wire::encode_control(message, out_), fds);
+}
+
 void process_link::ask_to_drain(std::chrono::milliseconds patience, bool yield) {
   const auto ms = static_cast<std::uint32_t>(
       std::clamp<std::chrono::milliseconds::rep>(patience.count(), 0, UINT32_MAX));
@@ -137,7 +147,7 @@ link_progress process_link::progress() {
   const auto movable = now->protection <= static_cast<std::uint32_t>(protection::request)
                            ? static_cast<protection>(now->protection)
                            : protection::none;
-  return {now->taken, now->handed_back, now->served, movable, now->health};
+  return {now->taken, now->handed_back, now->served, movable, now->health, now->ended};
 }
 
 link_progress process_link::ask_for_room() {

@@ -36,6 +36,7 @@ public:
 
   void start(on_event events) override;
   bool offer(std::span<const offered_connection> connections) override;
+  bool give_datagrams(std::span<const datagram_endpoint> sockets) override;
   void ask_to_drain(std::chrono::milliseconds patience, bool yield) override;
   result<void> put_lease(std::uint32_t slot, std::uint64_t id, const carried_lease& lease) override;
   std::vector<std::uint32_t> returned_leases() override;

@@ -11,6 +11,8 @@
 #include <coppice/runtime/lease/lease_reader.hpp>
 #include <coppice/runtime/lease/ledger.hpp>
 #include <coppice/runtime/lease/protection.hpp>
+#include <coppice/runtime/link/connection_seats.hpp>
+#include <coppice/runtime/net/datagram_endpoint.hpp>
 #include <coppice/runtime/os/child_process.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 #include <coppice/runtime/wire/control.hpp>
@@ -34,6 +36,7 @@ struct offered_connection {
   exchange_history history{};         ///< of the exchange that it comes with
   std::vector<std::string> crashes{}; ///< the ends of the workers that crashed over that exchange
   std::uint64_t affinity = 0;         ///< what its pool's policy goes by; it stays with it
+  connection_seat seat{};             ///< among all that its pool may have
 };
 
 /// What becomes of a leased connection that a worker has left.
@@ -81,6 +84,7 @@ struct link_progress {
   std::uint64_t served = 0;      ///< exchanges finished so far
   protection movable = protection::none; ///< what its service can stand
   ledger_health health{};                ///< as of its last heartbeat
+  std::uint64_t ended = 0; ///< connections without a lease that are over, of those taken
 };
 
 class worker_link {
@@ -99,6 +103,10 @@ public:
   /// Sends connections, at most limits::control_fds. False: the channel is gone, its event is on
   /// the way. The sockets stay the caller's: a duplicate travels.
   virtual bool offer(std::span<const offered_connection> connections) = 0;
+
+  /// Has the worker receive from these sockets; at most limits::control_fds. They stay the
+  /// caller's: duplicates travel. False: as for offer.
+  virtual bool give_datagrams(std::span<const datagram_endpoint> sockets) = 0;
 
   /// Asks the worker to finish what it has within `patience`, and to end.
   /// With `yield` it gives its leased connections back alive, as far as they are movable.

@@ -25,6 +25,8 @@ public:
   virtual void close() = 0;
   /// "tcp://127.0.0.1:8080", with the real port.
   [[nodiscard]] virtual std::string endpoint() const = 0;
+  /// Whether its connections can outlive a worker (see open_listener).
+  [[nodiscard]] virtual bool counted() const { return true; }
 };
 
 } // namespace coppice

@@ -19,7 +19,7 @@ using addresses = std::unique_ptr<addrinfo, free_addresses>;
 
 result<addresses> look_up(const endpoint& where) {
   addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_socktype = where.kind == endpoint_kind::udp ? SOCK_DGRAM : SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* list = nullptr;
   const int code =
@@ -29,12 +29,34 @@ result<addresses> look_up(const endpoint& where) {
   return addresses{list};
 }
 
-bool set_option(int fd, int level, int name, bool on) {
-  const int value = on ? 1 : 0;
+bool set_option(int fd, int level, int name, int value) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+int number_of(std::chrono::seconds time) { return static_cast<int>(time.count()); }
+
+/// Those that accepted sockets inherit, and those of the queue.
+bool set_options(int fd, bool v6, const listen_options& options) {
+  const auto on = [fd](int level, int name, int value = 1) {
+    return set_option(fd, level, name, value);
+  };
+  const int alive = number_of(options.keepalive);
+  return (!options.reuse_addr || on(SOL_SOCKET, SO_REUSEADDR)) &&
+         (!v6 || on(IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0)) &&
+         (!options.tcp_nodelay || on(IPPROTO_TCP, TCP_NODELAY)) &&
+         (alive == 0 || (on(SOL_SOCKET, SO_KEEPALIVE) && on(IPPROTO_TCP, TCP_KEEPIDLE, alive) &&
+                         on(IPPROTO_TCP, TCP_KEEPINTVL, alive))) &&
+         (options.defer_accept.count() == 0 ||
+          on(IPPROTO_TCP, TCP_DEFER_ACCEPT, number_of(options.defer_accept))) &&
+         (options.fast_open == 0 || on(IPPROTO_TCP, TCP_FASTOPEN, options.fast_open));
+}
+
 } // namespace
+
+// Accepted sockets inherit it. Out of line, an urgent byte (RFC 6093) is one that recv steps over,
+// while the kernel counts it among those taken: whoever goes on with the connection of a dead
+// worker would look for it in the journal, and find what an earlier connection has left there.
+bool keep_urgent_in_line(int fd) noexcept { return set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1); }
 
 result<os::unique_fd> listen_on(const endpoint& where, const listen_options& options) {
   const auto found = look_up(where);
@@ -44,14 +66,7 @@ result<os::unique_fd> listen_on(const endpoint& where, const listen_options& opt
   os::unique_fd fd{::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd) return system_failure("open socket for", to_string(where));
   const bool v6 = address.ai_family == AF_INET6;
-  // Accepted sockets inherit it. Out of line, an urgent byte (RFC 6093) is one that recv steps
-  // over, while the kernel counts it among those taken: whoever goes on with the connection of a
-  // dead worker would look for it in the journal, and find what an earlier connection has left
-  // there.
-  if (!set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE, true) ||
-      (options.reuse_addr && !set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, true)) ||
-      (v6 && !set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only)) ||
-      (options.nodelay && !set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, true)))
+  if (!keep_urgent_in_line(fd.get()) || !set_options(fd.get(), v6, options))
     return system_failure("set options of", to_string(where));
   if (::bind(fd.get(), address.ai_addr, address.ai_addrlen) != 0)
     return system_failure("bind", to_string(where));
@@ -59,6 +74,22 @@ result<os::unique_fd> listen_on(const endpoint& where, const listen_options& opt
   // it is listen(2) that says "Address already in use".
   if (::listen(fd.get(), options.backlog) != 0)
     return system_failure("listen on", to_string(where));
+  return fd;
+}
+
+// Without SO_REUSEADDR: with it, two services would have the same port, and one of them the
+// datagrams (socket(7)).
+result<os::unique_fd> bind_datagrams(const endpoint& where, const listen_options& options) {
+  const auto found = look_up(where);
+  if (!found) return tl::unexpected{found.error()};
+  const addrinfo& address = **found;
+  os::unique_fd fd{::socket(address.ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd) return system_failure("open socket for", to_string(where));
+  if (address.ai_family == AF_INET6 &&
+      !set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0))
+    return system_failure("set options of", to_string(where));
+  if (::bind(fd.get(), address.ai_addr, address.ai_addrlen) != 0)
+    return system_failure("bind", to_string(where));
   return fd;
 }
 

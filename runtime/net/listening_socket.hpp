@@ -3,6 +3,7 @@
 
 #include <coppice/runtime/error.hpp>
 #include <coppice/runtime/net/endpoint.hpp>
+#include <coppice/runtime/net/listen_options.hpp>
 #include <coppice/runtime/net/socket_address.hpp>
 #include <coppice/runtime/os/unique_fd.hpp>
 
@@ -10,25 +11,19 @@
 
 namespace coppice {
 
-struct listen_options {
-  /// Connections that the kernel keeps for us; it cuts the number at net.core.somaxconn
-  /// (listen(2)).
-  int backlog = 4096;
-  /// SO_REUSEADDR: listen although connections of an earlier process are in TIME_WAIT (socket(7)).
-  bool reuse_addr = true;
-  /// IPV6_V6ONLY. False: "[::]" takes IPv4 clients too (ipv6(7)).
-  bool v6_only = false;
-  /// TCP_NODELAY on the listening socket. Linux hands it down to every connection accepted, so that
-  /// it costs no call per connection; without it the second of two small answers waits for the
-  /// client's delayed acknowledgement (tcp(7)).
-  bool nodelay = true;
-};
-
-/// Opens, binds and listens; non-blocking, closed on exec. A name as host is looked up here, which
-/// may block; the first of its addresses is taken. The error names the endpoint: "bind
-/// tcp://0.0.0.0:80: Permission denied".
+/// Opens, binds and listens on a tcp endpoint; non-blocking, closed on exec. A name as host is
+/// looked up here, which may block; the first of its addresses is taken. The error names the
+/// endpoint: "bind tcp://0.0.0.0:80: Permission denied".
 [[nodiscard]] result<os::unique_fd> listen_on(const endpoint& where,
                                               const listen_options& options = {});
+
+/// Opens and binds a udp endpoint; non-blocking, closed on exec. Looked up, and said, as above.
+[[nodiscard]] result<os::unique_fd> bind_datagrams(const endpoint& where,
+                                                   const listen_options& options = {});
+
+/// SO_OOBINLINE on `fd` (borrowed), for the connections that will be accepted from it. False: errno
+/// says why.
+[[nodiscard]] bool keep_urgent_in_line(int fd) noexcept;
 
 /// What one accept(2) brought.
 enum class accept_kind {

@@ -18,21 +18,11 @@ int descriptor_ceiling() {
 
 } // namespace
 
-result<std::unique_ptr<socket_acceptor>> socket_acceptor::open(asio::io_context& io,
-                                                               const coppice::endpoint& where,
-                                                               const listen_options& options) {
-  auto socket = listen_on(where, options);
-  if (!socket) return tl::unexpected{socket.error()};
-  auto real = local_endpoint(socket->get());
-  if (!real) return tl::unexpected{real.error()};
-  real->host = where.host; // the name that the user chose says more than the address it stands for
-  return std::unique_ptr<socket_acceptor>{
-      new socket_acceptor{io, std::move(*socket), to_string(*real)}};
-}
-
-socket_acceptor::socket_acceptor(asio::io_context& io, os::unique_fd socket, std::string name)
-    : socket_{io, socket.release()},
-      name_{std::move(name)},
+socket_acceptor::socket_acceptor(asio::io_context& io, open_listener listening)
+    : file_{std::move(listening.file)},
+      socket_{io, listening.socket.release()},
+      name_{std::move(listening.name)},
+      counted_{listening.counted},
       ceiling_{descriptor_ceiling()} {}
 
 void socket_acceptor::wait(std::function<void()> readable) {
@@ -65,8 +55,10 @@ accept_result socket_acceptor::accept() {
 void socket_acceptor::close() {
   readable_ = nullptr;
   armed_ = false;
-  asio::error_code ignored;
-  socket_.close(ignored);
+  file_.remove(); // whoever looks for the service finds nobody, rather than one that is ending
+  // Out of the loop's epoll set by hand: whoever else holds an inherited socket would keep it there
+  // (epoll(7), Questions and answers 6).
+  if (socket_.is_open()) os::unique_fd{socket_.release()};
 }
 
 std::string socket_acceptor::endpoint() const { return name_; }

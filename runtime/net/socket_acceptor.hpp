@@ -5,27 +5,27 @@
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <coppice/runtime/net/acceptor.hpp>
+#include <coppice/runtime/net/open_listener.hpp>
 #include <memory>
 
 namespace coppice {
 
 class socket_acceptor final : public acceptor {
 public:
-  /// Listens. The error names the endpoint as it was asked for.
-  [[nodiscard]] static result<std::unique_ptr<socket_acceptor>>
-  open(asio::io_context& io, const coppice::endpoint& where, const listen_options& options = {});
+  socket_acceptor(asio::io_context& io, open_listener listening);
 
   void wait(std::function<void()> readable) override;
   void stop_waiting() override;
   accept_result accept() override;
   void close() override;
   [[nodiscard]] std::string endpoint() const override;
+  [[nodiscard]] bool counted() const override { return counted_; }
 
 private:
-  socket_acceptor(asio::io_context& io, os::unique_fd socket, std::string name);
-
+  socket_file file_; ///< goes behind the socket
   asio::posix::stream_descriptor socket_;
   std::string name_;
+  bool counted_ = false;
   std::function<void()> readable_;
   int ceiling_ = 0;      ///< descriptors from this number on are not for connections
   bool near_it_ = false; ///< the last one accepted was

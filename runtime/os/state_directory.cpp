@@ -1,13 +1,12 @@
 #include <coppice/runtime/os/state_directory.hpp>
 
 #include <coppice/runtime/os/environment.hpp>
+#include <coppice/runtime/os/lock_file.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -56,29 +55,12 @@ result<void> check_owner(int directory, const std::string& path) {
   return {};
 }
 
-std::string holder_of(int lock) {
-  char text[16];
-  const ssize_t n = ::pread(lock, text, sizeof text, 0);
-  std::string pid{text, static_cast<std::size_t>(std::max<ssize_t>(n, 0))};
-  pid.erase(std::find_if(pid.begin(), pid.end(), [](char c) { return c < '0' || c > '9'; }),
-            pid.end());
-  return pid.empty() ? "another process" : "process " + pid;
-}
-
 result<unique_fd> take_lock(int directory, const std::string& path) {
-  unique_fd lock{::openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
-  if (!lock) return system_failure("open", path + "/lock");
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK)
-      return failure_because("lock state directory", path, holder_of(lock.get()) + " is using it");
-    return system_failure("lock", path + "/lock");
-  }
-  // Never removed: a lock on a file that has lost its name protects nothing.
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock.get(), 0) != 0 ||
-      ::pwrite(lock.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
-    return system_failure("write", path + "/lock");
-  return lock;
+  auto attempt = try_lock(directory, "lock", path + "/lock"); // never removed
+  if (!attempt) return tl::make_unexpected(std::move(attempt.error()));
+  if (!attempt->lock)
+    return failure_because("lock state directory", path, attempt->holder + " is using it");
+  return std::move(attempt->lock);
 }
 
 } // namespace

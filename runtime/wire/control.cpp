@@ -24,6 +24,7 @@ enum class tag : std::uint32_t {
   connections = 32,
   drain = 33,
   message_room = 34,
+  datagrams = 35,
   spawn = 64,
   spare = 65,
   zygote_hello = 96,
@@ -163,6 +164,14 @@ public:
       all.push_back(as_number(&item, what, std::numeric_limits<std::uint64_t>::max()));
     return all;
   }
+  std::vector<std::uint32_t> endpoints(const char* what) {
+    std::vector<std::uint32_t> all;
+    for (const auto& item : list(what, limits::control_fds))
+      all.push_back(static_cast<std::uint32_t>(
+          as_number(&item, what, std::numeric_limits<std::uint32_t>::max())));
+    if (all.empty()) reject(what, "is empty");
+    return all;
+  }
   std::vector<offered> offers(const char* what) {
     std::vector<offered> all;
     const auto items = list(what, limits::control_fds);
@@ -266,6 +275,8 @@ result<control_message> decode_fields(const msgpack::object_array& packet) {
     message.room = in.number("room", 1) != 0;
     return in.done(std::move(message));
   }
+  case tag::datagrams:
+    return in.done(datagrams{in.endpoints("listeners")});
   case tag::spawn: {
     // A bit that is not known would leave the place of the descriptors after it unknown too.
     spawn message{in.number("request_id"), in.name("group"),         in.name("name"),
@@ -315,15 +326,16 @@ result<control_message> decode_control(std::span<const std::byte> packet) {
 
 std::string_view name_of(const control_message& message) noexcept {
   static constexpr std::string_view names[] = {
-      "unknown", "hello",        "ready",       "room",        "handed_back",  "failed",
-      "bye",     "retire",       "connections", "drain",       "message_room", "spawn",
-      "spare",   "zygote_hello", "spawned",     "spawn_failed"};
+      "unknown", "hello",  "ready",        "room",    "handed_back",  "failed",
+      "bye",     "retire", "connections",  "drain",   "message_room", "datagrams",
+      "spawn",   "spare",  "zygote_hello", "spawned", "spawn_failed"};
   static_assert(std::size(names) == std::variant_size_v<control_message>);
   return names[message.index()];
 }
 
 std::size_t descriptors_of(const control_message& message) noexcept {
   if (const auto* offer = std::get_if<connections>(&message)) return offer->items.size();
+  if (const auto* sockets = std::get_if<datagrams>(&message)) return sockets->listeners.size();
   if (const auto* request = std::get_if<spawn>(&message))
     return static_cast<std::size_t>(std::popcount(request->fds));
   const bool one =
@@ -381,6 +393,12 @@ std::span<const std::byte> encode_control(const message_room& m, buffer& out) {
   else
     p.text(m.name);
   return p.number(m.room ? 1 : 0).bytes();
+}
+std::span<const std::byte> encode_control(const datagrams& m, buffer& out) {
+  packet p{out, tag::datagrams, 1};
+  p.array(m.listeners.size(), limits::control_fds);
+  for (const auto listener : m.listeners) p.number(listener);
+  return p.bytes();
 }
 std::span<const std::byte> encode_control(const spawn& m, buffer& out) {
   packet p{out, tag::spawn, m.setup.empty() ? 6U : 7U};

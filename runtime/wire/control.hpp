@@ -16,6 +16,7 @@
 //                                                                             primary to worker
 //   drain        := [33, deadline_ms:u32, yield:u32?]                         primary to worker
 //   message_room := [34, to:address, room:uint]                               primary to worker
+//   datagrams    := [35, [listener:u32 * 1..64]]                  + 1 fd each primary to worker
 //   spawn        := [64, request:uint, group:name, name:name, worker:uint,
 //                    incarnation:uint, fds:u32, [step * 1..1024]?]
 //                                                + 1 fd for each bit of fds   primary to zygote,
@@ -119,6 +120,12 @@ struct message_room {
   bool operator==(const message_room&) const = default;
 };
 
+/// Bound datagram sockets to receive from; descriptor i of the packet is that of listeners[i].
+struct datagrams {
+  std::vector<std::uint32_t> listeners; ///< which endpoints of the pool; 1 to limits::control_fds
+  bool operator==(const datagrams&) const = default;
+};
+
 // ---- primary to zygote, and back
 
 /// The descriptors a spawn may carry, in the order in which they travel.
@@ -177,7 +184,7 @@ struct unknown {
 
 using control_message =
     std::variant<unknown, hello, ready, room, handed_back, failed, bye, retire, connections, drain,
-                 message_room, spawn, spare, zygote_hello, spawned, spawn_failed>;
+                 message_room, datagrams, spawn, spare, zygote_hello, spawned, spawn_failed>;
 
 /// Reads one packet. The error's verb is "decode", its object "control packet".
 [[nodiscard]] result<control_message> decode_control(std::span<const std::byte> packet);
@@ -201,6 +208,7 @@ std::span<const std::byte> encode_control(const retire&, buffer& out);
 std::span<const std::byte> encode_control(const connections&, buffer& out);
 std::span<const std::byte> encode_control(const drain&, buffer& out);
 std::span<const std::byte> encode_control(const message_room&, buffer& out);
+std::span<const std::byte> encode_control(const datagrams&, buffer& out);
 std::span<const std::byte> encode_control(const spawn&, buffer& out);
 std::span<const std::byte> encode_control(const spare&, buffer& out);
 std::span<const std::byte> encode_control(const zygote_hello&, buffer& out);

@@ -51,6 +51,7 @@ void connection_set::gone(leased_connection& c, std::error_code why) {
   if (c.state_ == state::open) c.gone_why_ = why;
   detach(c).reset();
   give_lease_back(c, lease_return::over);
+  if (!c.came_leased_ && ledger_ != nullptr && ledger_->ended_one() && on_room_) on_room_();
   c.state_ = state::over;
   c.deadline_ = clock::time_point::max();
   if (--open_ == 0) emptied_ = true;

@@ -20,6 +20,7 @@ result<void> connection_set::adopt(os::unique_fd socket, std::uint64_t id, std::
   begin(c, std::move(socket), id, listener);
   c.lease_ = lease_writer::take(*memory, id);
   c.lease_slot_ = slot;
+  c.came_leased_ = true;
   if (c.lease_.moved()) refresh_socket_flags(c.socket_.get());
   const auto found = c.lease_.state();
   if (found.phase == exchange_phase::closing) { // nobody's any more but ours

@@ -143,6 +143,7 @@ void connection_set::begin(leased_connection& c, os::unique_fd socket, std::uint
   c.state_ = state::open;
   c.id_ = id;
   c.listener_ = listener;
+  c.came_leased_ = false;
   c.input_limit_ = limits::connection_input;
 }
 

@@ -64,6 +64,8 @@ public:
 
   /// Connections that hold a socket, those on their way out included.
   [[nodiscard]] std::size_t size() const noexcept { return open_; }
+  /// One that was no connection's.
+  void served_one() noexcept { exchange_done(); }
   /// Exchanges finished so far.
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
   /// Called from the loop each time the last connection has gone.
@@ -73,7 +75,8 @@ public:
   /// the exception goes on to the loop.
   void on_thrown(std::function<void(std::exception_ptr)> f) { on_thrown_ = std::move(f); }
 
-  /// Called when a lease was given back and the primary waits to be told.
+  /// Called when a lease was given back, or a connection without one is over, and the primary waits
+  /// to be told.
   void on_room(std::function<void()> f) { on_room_ = std::move(f); }
 
   /// The worker ends. With `yield`, connections under protection go on in another worker: each as

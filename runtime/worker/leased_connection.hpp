@@ -218,6 +218,7 @@ private:
   std::size_t input_limit_ = 0;
   lease_writer lease_; ///< none: this worker's death is the connection's
   std::uint32_t lease_slot_ = 0;
+  bool came_leased_ = false;    ///< it was offered with a lease
   std::size_t output_sent_ = 0; ///< bytes of output_ that are written
   std::string output_;          ///< handed over; empty and without memory when nothing waits
   std::string stored_;          ///< unconsumed input between callbacks; the same

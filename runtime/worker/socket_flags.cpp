@@ -46,7 +46,8 @@ void abort_connection(int fd) noexcept {
   set(fd, SOL_SOCKET, SO_LINGER, linger{1, 0});
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
-  ::connect(fd, &nobody, sizeof nobody);
+  // Unix sockets know no such thing: their peer sees the end.
+  if (::connect(fd, &nobody, sizeof nobody) != 0) ::shutdown(fd, SHUT_RDWR);
 }
 
 } // namespace coppice

@@ -7,6 +7,7 @@
 
 #include <coppice/runtime/log.hpp>
 #include <coppice/runtime/messages/messenger.hpp>
+#include <coppice/runtime/worker/datagram_sockets.hpp>
 #include <coppice/runtime/worker/leased_connection.hpp>
 
 #include <asio/awaitable.hpp>
@@ -87,6 +88,14 @@ public:
   /// (see connection_user and leased_connection::replayable); with `request` its exchanges may be
   /// run again, too. The pool's own protection is the upper bound.
   void on_connection(connection_factory make, protection movable = protection::none);
+
+  /// How datagrams of the pool's udp endpoints are served: `each` is called for one after the
+  /// other. All workers receive from the same sockets, and each datagram reaches one of them. What
+  /// it throws has the worker replaced (see retire_after_failure). Call it in the worker's body; a
+  /// worker of a pool with udp endpoints that serves none fails. The last call counts. A worker
+  /// that drains reads no more; what one that dies had received and not answered is lost, as
+  /// datagrams may be.
+  void on_datagram(std::function<void(datagram&)> each, datagram_options options = {});
 
   /// How connections are served as streams: one coroutine for each. The connection is closed when
   /// its handle is destroyed. What leaves the coroutine as an exception has the worker replaced

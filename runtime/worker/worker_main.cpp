@@ -64,6 +64,9 @@ logger& worker::log() noexcept { return process_.log(); }
 void worker::on_connection(connection_factory make, protection movable) {
   process_.serve_with(std::move(make), movable);
 }
+void worker::on_datagram(std::function<void(datagram&)> each, datagram_options options) {
+  process_.receive_with(std::move(each), options);
+}
 void worker::on_drain(std::function<void()> f) { process_.on_drain(std::move(f)); }
 bool worker::draining() const noexcept { return process_.draining(); }
 void worker::fail(std::string why) { process_.fail(why); }

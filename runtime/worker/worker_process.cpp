@@ -103,6 +103,11 @@ void worker_process::open() {
   connections_ = std::move(*set);
   connections_->on_empty([this] { end_if_drained(); });
   connections_->on_room([this] { say(wire::room{}); });
+  datagrams_.on_handled([this] { connections_->served_one(); });
+  datagrams_.on_thrown([this](std::exception_ptr thrown) { on_exception(std::move(thrown)); });
+  datagrams_.on_failed([this](std::error_code why) {
+    retire({"receive datagrams: " + why.message(), true});
+  });
   connections_->on_thrown([this](std::exception_ptr thrown) { on_exception(std::move(thrown)); });
   signals_.emplace(loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGQUIT},
                    [this](int number) { on_signal(number); });
@@ -141,6 +146,7 @@ void worker_process::drain(bool yield) {
   if (phase_ >= phase::draining) return;
   phase_ = phase::draining;
   for (std::size_t i = 0; i < on_drain_.size(); ++i) guarded(on_drain_[i]);
+  datagrams_.close();
   connections_->drain(yield);
   if (on_drain_.empty() && main_running_) cancel_main_.emit(asio::cancellation_type::terminal);
   end_if_drained();
@@ -246,6 +252,8 @@ void worker_process::on_packet(std::span<const std::byte> packet, std::vector<os
                             wire::name_of(*message), fds.size(), wire::descriptors_of(*message)));
   if (offer) {
     take(offer->items, fds);
+  } else if (const auto* given = std::get_if<wire::datagrams>(&*message)) {
+    take(*given, fds);
   } else if (const auto* end = std::get_if<wire::drain>(&*message)) {
     asked_to_drain_ = true;
     drain(end->yield != 0);
@@ -255,6 +263,14 @@ void worker_process::on_packet(std::span<const std::byte> packet, std::vector<os
   } else {
     fail(fmt::format("control packet {}: it is not for a worker", wire::name_of(*message)));
   }
+}
+
+void worker_process::take(const wire::datagrams& given, std::vector<os::unique_fd>& sockets) {
+  if (phase_ >= phase::draining) return;
+  if (!datagrams_.has_service())
+    return fail("a udp endpoint came, and the body serves none: it does not call on_datagram");
+  for (std::size_t i = 0; i < sockets.size(); ++i)
+    datagrams_.add(std::move(sockets[i]), given.listeners[i]);
 }
 
 void worker_process::take(const std::vector<wire::offered>& items,

@@ -19,6 +19,7 @@
 #include <coppice/runtime/wire/buffer.hpp>
 #include <coppice/runtime/wire/control.hpp>
 #include <coppice/runtime/worker/connection_set.hpp>
+#include <coppice/runtime/worker/datagram_sockets.hpp>
 #include <coppice/runtime/worker/worker.hpp>
 
 #include <asio/cancellation_signal.hpp>
@@ -50,6 +51,9 @@ public:
     ledger_->protects(movable);
   }
   [[nodiscard]] messenger& messages() noexcept { return *messages_; }
+  void receive_with(datagram_sockets::handler each, datagram_options options) {
+    datagrams_.serve_with(std::move(each), options);
+  }
   void on_drain(std::function<void()> f) { on_drain_.push_back(std::move(f)); }
   [[nodiscard]] bool draining() const noexcept { return phase_ >= phase::draining; }
   void fail(const std::string& why);
@@ -84,6 +88,7 @@ private:
   void on_envelopes(std::span<const std::span<const std::byte>> bodies) override;
   void on_room() override;
   void on_closed(const error& why) override;
+  void take(const wire::datagrams& given, std::vector<os::unique_fd>& sockets);
   void take(const std::vector<wire::offered>& items, std::vector<os::unique_fd>& sockets);
   void hand_back(std::span<const wire::offered> items, std::string_view why);
   void on_signal(int number);
@@ -114,6 +119,7 @@ private:
   std::optional<data_channel> data_;
   std::optional<messenger> messages_;
   std::unique_ptr<connection_set> connections_;
+  datagram_sockets datagrams_{loop_};
   std::optional<os::signal_source> signals_;
   asio::steady_timer beat_timer_{loop_};
   asio::steady_timer orphan_timer_{loop_};

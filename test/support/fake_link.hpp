@@ -26,8 +26,9 @@ struct fake_process {
     protection level;
     blame whose;
   };
-  std::vector<std::uint32_t> leases;   ///< of the connections offered, in order
-  std::vector<std::uint32_t> returned; ///< ring entries that nobody has read
+  std::vector<std::uint32_t> datagrams; ///< endpoints whose sockets it was given
+  std::vector<std::uint32_t> leases;    ///< of the connections offered, in order
+  std::vector<std::uint32_t> returned;  ///< ring entries that nobody has read
   std::uint32_t running = 0;
   std::map<std::uint32_t, carried_lease> put;
   std::vector<recovery> recovered;
@@ -58,6 +59,10 @@ public:
       process_.sockets.push_back(c.socket.get());
       process_.leases.push_back(c.lease);
     }
+    return true;
+  }
+  bool give_datagrams(std::span<const datagram_endpoint> sockets) override {
+    for (const auto& each : sockets) process_.datagrams.push_back(each.listener);
     return true;
   }
   void ask_to_drain(std::chrono::milliseconds, bool yield) override {

@@ -5,6 +5,7 @@
 #include <coppice/runtime/os/unique_fd.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace coppice::test {
 
@@ -14,11 +15,14 @@ struct answer {
   std::string body;
 };
 
-/// One connection to 127.0.0.1. Calls return nothing when the connection fails, ends or takes too
-/// long.
+/// One connection to 127.0.0.1, or one that is given. Calls return nothing when the connection
+/// fails, ends or takes too long.
 class http_client {
 public:
   explicit http_client(int port, int timeout_ms = 10'000);
+  explicit http_client(os::unique_fd connected, int timeout_ms = 10'000)
+      : socket_{std::move(connected)},
+        timeout_ms_{timeout_ms} {}
 
   [[nodiscard]] bool connected() const { return static_cast<bool>(socket_); }
   [[nodiscard]] bool send(const std::string& bytes);

@@ -57,7 +57,7 @@ bool eventually(const std::function<bool()>& holds) {
 namespace {
 
 os::child_process start(std::vector<std::string> argv, const std::string& state_dir,
-                        std::size_t open_files, os::unique_fd& out) {
+                        const program::limits_of_it& limits, os::unique_fd& out) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error{"pipe2"};
   out.reset(ends[0]);
@@ -72,10 +72,11 @@ os::child_process start(std::vector<std::string> argv, const std::string& state_
     ::dup2(theirs.get(), 1);
     ::dup2(theirs.get(), 2);
     ::setenv("COPPICE_STATE_DIR", state_dir.c_str(), 1);
-    if (open_files > 0) {
-      const rlimit limit{open_files, open_files};
+    if (limits.open_files > 0) {
+      const rlimit limit{limits.open_files, limits.open_files};
       ::setrlimit(RLIMIT_NOFILE, &limit);
     }
+    if (limits.prepare) limits.prepare();
     ::execv(args[0], args.data());
     ::_exit(127);
   }
@@ -86,7 +87,7 @@ os::child_process start(std::vector<std::string> argv, const std::string& state_
 
 program::program(std::vector<std::string> argv, limits_of_it limits)
     : state_text_{state_.path() + "/state"},
-      process_{start(std::move(argv), state_text_, limits.open_files, out_)} {}
+      process_{start(std::move(argv), state_text_, limits, out_)} {}
 
 program::~program() {
   // SIGSTOP first: what is stopped starts nothing new while its children are counted.

@@ -27,6 +27,8 @@ class program {
 public:
   struct limits_of_it {
     std::size_t open_files = 0; ///< RLIMIT_NOFILE, soft and hard; 0: as it is
+    /// Runs in the process before it becomes the program: what it inherits besides.
+    std::function<void()> prepare{};
   };
   /// Starts it, with a state directory of its own. Throws if it can't be started.
   explicit program(std::vector<std::string> argv) : program{std::move(argv), limits_of_it{}} {}

@@ -10,6 +10,7 @@
 #include <coppice/actors/worker_proxy.hpp>
 #include <coppice/runtime/limits.hpp>
 #include <csignal>
+#include <functional>
 #include <map>
 
 using namespace coppice;
@@ -49,9 +50,11 @@ struct cluster {
   std::map<std::string, caf::actor> proxies;
   health_limits health{.hang_timeout = std::nullopt}; // of the workers started from now on
   double draw = 0;
+  protection level = protection::none; // the same
 
-  cluster() {
+  explicit cluster(const std::function<void(pool_roster&)>& set_up = [](pool_roster&) {}) {
     pool->name = "web";
+    set_up(*pool);
     above = port::spawn_state<overseer>(world.system(), &heard);
     start_dispatcher();
     listener_actor = port::spawn_state<listener>(
@@ -69,7 +72,9 @@ struct cluster {
     };
   }
   void start_dispatcher() {
-    dispatcher_actor = port::spawn_state<dispatcher>(world.system(), dispatcher_parts{pool, &log});
+    dispatcher_actor = port::spawn_state<dispatcher>(
+        world.system(),
+        dispatcher_parts{.pool = pool, .log = &log, .deliver_seat = deliver<seat_free>()});
     world.run();
   }
   test::fake_process& start(unsigned slot, std::uint64_t incarnation = 1) {
@@ -83,7 +88,7 @@ struct cluster {
                                            above,
                                            std::make_unique<test::fake_link>(process),
                                            pool,
-                                           protection::none,
+                                           level,
                                            25s,
                                            deliver<link_told>(),
                                            &log,
@@ -619,4 +624,204 @@ TEST_CASE("while one worker of a slot drains and another serves, connections go 
   c.run();
   c.clients(1);
   CHECK(successor.offered.size() == 5);
+}
+
+// ---- limits
+
+namespace {
+
+/// A pool of at most `most` connections in all.
+struct limited_pool : cluster {
+  explicit limited_pool(std::size_t most)
+      : cluster{
+            [most](pool_roster& its) { its.seats = std::make_shared<connection_seats>(most); }} {}
+};
+/// One whose workers have at most `most` connections each.
+struct limited_workers : cluster {
+  explicit limited_workers(std::size_t most)
+      : cluster{[most](pool_roster& its) { its.most_per_worker = most; }} {}
+};
+
+} // namespace
+
+TEST_CASE("at its limit a worker gets nothing more, and what ends makes room") {
+  limited_workers c{3};
+  auto& web1 = c.start_ready(1);
+  c.clients(5);
+  CHECK(web1.offered.size() == 3);
+  CHECK(c.socket.backlog() == 2); // not accepted
+  CHECK_FALSE(c.socket.waiting());
+  web1.ledger.taken = 3;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 3);
+  web1.ledger.ended = 1;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 4);
+  CHECK(c.socket.backlog() == 1);
+  web1.ledger.taken = 4;
+  web1.ledger.ended = 4;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 5);
+  CHECK(c.socket.backlog() == 0);
+  CHECK(c.socket.waiting());
+}
+
+TEST_CASE("a worker at its limit is left out, and the others go on") {
+  limited_workers c{2};
+  auto& web1 = c.start_ready(1);
+  c.clients(2);
+  auto& web2 = c.start_ready(2);
+  c.clients(3);
+  CHECK(web1.offered.size() == 2);
+  CHECK(web2.offered.size() == 2);
+  CHECK(c.socket.backlog() == 1);
+}
+
+TEST_CASE("connections under protection are counted until their lease comes back") {
+  limited_workers c{2};
+  c.level = protection::request;
+  auto& web1 = c.start_ready(1);
+  c.clients(3);
+  REQUIRE(web1.offered.size() == 2);
+  web1.ledger.taken = 2;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 2);
+  web1.returned = {ring_entry(web1.leases[0] - 1, lease_return::over)};
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 3);
+}
+
+TEST_CASE("what a worker claims to have ended makes no more room than it has taken") {
+  limited_workers c{3};
+  auto& web1 = c.start_ready(1);
+  c.clients(10);
+  web1.ledger.ended = 1'000'000;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 3);
+  web1.ledger.taken = 3;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 6);
+}
+
+TEST_CASE("a pool's limit is that of all workers together") {
+  limited_pool c{4};
+  auto& web1 = c.start_ready(1);
+  auto& web2 = c.start_ready(2);
+  c.clients(6);
+  CHECK(web1.offered.size() + web2.offered.size() == 4);
+  CHECK(c.pool->seats->taken() == 4);
+  CHECK(c.socket.backlog() == 2);
+  CHECK_FALSE(c.socket.waiting());
+  web1.ledger.taken = web1.offered.size();
+  web1.ledger.ended = 1;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() + web2.offered.size() == 5);
+  CHECK(c.pool->seats->taken() == 4);
+}
+
+TEST_CASE("a pool at its limit asks nobody, again and again") {
+  limited_pool c{1};
+  auto& web1 = c.start_ready(1);
+  c.clients(3);
+  web1.ledger.taken = 1;
+  c.world.advance(10 * limits::taken_sweep); // until the worker is asked to say so itself
+  const auto looks = web1.looks;
+  const auto accepts = c.socket.accepts;
+  c.world.advance(100 * limits::taken_sweep);
+  CHECK(web1.looks == looks);
+  CHECK(c.socket.accepts == accepts);
+}
+
+TEST_CASE("what ends with its worker has no seat any more") {
+  limited_pool c{2};
+  auto& web1 = c.start_ready(1);
+  c.clients(2);
+  web1.ledger.taken = 2;
+  auto& web2 = c.start_ready(2);
+  c.clients(3);
+  CHECK(web2.offered.empty());
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(web2.offered.size() == 2);
+  CHECK(c.socket.backlog() == 1);
+}
+
+TEST_CASE("what goes on in another worker keeps its seat") {
+  limited_pool c{2};
+  auto& web1 = c.start_ready(1);
+  const auto first = c.clients(2);
+  auto& web2 = c.start_ready(2);
+  c.clients(2);
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(web2.sockets == first);
+  CHECK(c.pool->seats->taken() == 2);
+  CHECK(c.socket.backlog() == 2);
+}
+
+TEST_CASE("a dispatcher that is restarted keeps to the limits") {
+  limited_pool c{2};
+  auto& web1 = c.start_ready(1);
+  c.clients(4);
+  caf::anon_send_exit(c.dispatcher_actor, caf::exit_reason::kill);
+  c.world.run();
+  c.start_dispatcher();
+  c.run();
+  CHECK(web1.offered.size() == 2);
+  CHECK(c.socket.backlog() == 2);
+  web1.ledger.taken = 2;
+  web1.ledger.ended = 2;
+  web1.says(wire::room{});
+  c.run();
+  CHECK(web1.offered.size() == 4);
+  CHECK(c.socket.backlog() == 0);
+}
+
+TEST_CASE("a stop at the limit leaves the rest in the backlog, and ends") {
+  limited_pool c{2};
+  auto& web1 = c.start_ready(1);
+  c.clients(5);
+  c.world.deliver(c.listener_actor, end_accepting{c.above});
+  c.run();
+  CHECK(c.heard.accepting_ended == 1);
+  CHECK(web1.offered.size() == 2);
+  CHECK(c.socket.closed);
+}
+
+// ---- datagrams
+
+TEST_CASE("every incarnation of a worker is given the pool's datagram sockets when it is ready") {
+  cluster c{[](pool_roster& its) {
+    for (const std::uint32_t listener : {1u, 3u}) {
+      datagram_endpoint one;
+      one.listener = listener;
+      its.datagrams.push_back(std::move(one));
+    }
+  }};
+  const std::vector<std::uint32_t> both{1, 3};
+  auto& web1 = c.start(1);
+  CHECK(web1.datagrams.empty());
+  web1.says(wire::ready{});
+  c.run();
+  CHECK(web1.datagrams == both);
+  web1.is_killed(SIGKILL);
+  c.run();
+  CHECK(c.start_ready(1, 2).datagrams == both);
+}
+
+TEST_CASE("a worker that is ready when the service ends is given none") {
+  cluster c{[](pool_roster& its) { its.datagrams.emplace_back(); }};
+  auto& web1 = c.start(1);
+  c.pool->ending = true;
+  web1.says(wire::ready{});
+  c.run();
+  CHECK(web1.datagrams.empty());
 }

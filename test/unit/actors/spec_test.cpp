@@ -91,3 +91,54 @@ TEST_CASE("what cannot end by itself is not significant") {
             .find("child \"a\": significant = true: a permanent child never ends for good") !=
         std::string::npos);
 }
+
+TEST_CASE("limits of connections are for pools that listen, and let somebody in") {
+  const auto web = [] { return pool("web", body); };
+  CHECK(wrong_with({web().max_connections(1)}) ==
+        "child \"web\": max_connections = 1: is for pools that listen");
+  CHECK(wrong_with({web().listen("tcp://h:0").max_connections(0)}) ==
+        "child \"web\": max_connections = 0: nobody would be served");
+  CHECK(wrong_with({web().listen("tcp://h:0").max_connections_per_worker(0)}) ==
+        "child \"web\": max_connections_per_worker = 0: nobody would be served");
+  CHECK(wrong_with({web().listen("tcp://h:0").max_connections(1).max_connections_per_worker(1)}) ==
+        "");
+}
+
+TEST_CASE("an endpoint is one pool's, once, whatever its options") {
+  const auto on = [](const std::string& first, const std::string& second) {
+    return wrong_with({pool("a", body).listen(first), pool("b", body).listen(second)});
+  };
+  CHECK(on("tcp://h:0", "tcp://h:0") == "");
+  CHECK(on("unix:///a", "unix:///b") == "");
+  CHECK(on("tcp://h:80", "tcp://h:80?backlog=7") ==
+        "child \"b\": listen = tcp://h:80?backlog=7: is another pool's already");
+  CHECK(on("unix:///a", "unix:///a?mode=0666") ==
+        "child \"b\": listen = unix:///a?mode=0666: is another pool's already");
+  CHECK(on("fd://3", "fd://03") == "child \"b\": listen = fd://03: is another pool's already");
+  CHECK(wrong_with({pool("a", body).listen("unix://@a").listen("unix://@a")}) ==
+        "child \"a\": listen = unix://@a: is there twice");
+}
+
+TEST_CASE("where only datagrams come there are no connections to share out or to limit") {
+  const auto web = [] { return pool("web", body).listen("udp://h:53"); };
+  CHECK(wrong_with({web()}) == "");
+  CHECK(wrong_with({web().policy(ip_hash)}) ==
+        "child \"web\": policy = ip_hash: is for pools that listen");
+  CHECK(wrong_with({web().max_connections(1)}) ==
+        "child \"web\": max_connections = 1: is for pools that listen");
+  CHECK(wrong_with({web().listen("tcp://h:53").policy(ip_hash).max_connections(1)}) == "");
+  CHECK(wrong_with({web().listen("udp://h:53")}).find("is there twice") != std::string::npos);
+}
+
+TEST_CASE("protection that an endpoint cannot have is refused only where it is asked for") {
+  const auto web = [](const std::string& endpoint) { return pool("web", body).listen(endpoint); };
+  for (const std::string endpoint : {"unix:///a", "unix://@a", "tcp://h:0?fast_open=1"}) {
+    CHECK(wrong_with({web(endpoint)}) == "");
+    CHECK(wrong_with({web(endpoint).protection(protection::none)}) == "");
+    for (const auto level : {protection::connection, protection::request})
+      CHECK(wrong_with({web("tcp://h:0").listen(endpoint).protection(level)})
+                .starts_with("child \"web\": protection = " + std::string{to_string(level)} +
+                             ": over " + endpoint + " there is none: "));
+  }
+  CHECK(wrong_with({web("fd://3").protection(protection::request)}) == "");
+}

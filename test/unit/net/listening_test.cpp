@@ -59,7 +59,7 @@ TEST_CASE("an accepted connection is non-blocking, closed on exec, and without d
 }
 
 TEST_CASE("without nodelay the connections have none", "[net]") {
-  const auto listening = listen_on({.host = "127.0.0.1"}, {.nodelay = false});
+  const auto listening = listen_on({.host = "127.0.0.1"}, {.tcp_nodelay = false});
   REQUIRE(listening);
   const auto client = connect_to(*local_endpoint(listening->get()));
   REQUIRE(await(listening->get(), POLLIN));

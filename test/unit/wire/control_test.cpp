@@ -43,6 +43,8 @@ TEST_CASE("every control message comes out as it went in") {
   same(drain{.deadline_ms = 25000});
   same(message_room{.id = most, .name = {}, .room = true});
   same(message_room{.id = 0, .name = std::string(limits::address_name, 'n'), .room = false});
+  same(datagrams{.listeners = {0}});
+  same(datagrams{.listeners = std::vector<std::uint32_t>(limits::control_fds, 0xffffffff)});
   same(spawn{.request_id = 9,
              .group = "web",
              .name = "web/2",
@@ -90,6 +92,7 @@ TEST_CASE("the bytes of control messages are those of the grammar") {
   is(encode_control(drain{1000}, out), hex({0x92, 33, 0xcd, 0x03, 0xe8}));
   is(encode_control(message_room{7, "", true}, out), hex({0x93, 34, 7, 1}));
   is(encode_control(message_room{0, "w", false}, out), hex({0x93, 34, 0xa1, 'w', 0}));
+  is(encode_control(datagrams{{1, 300}}, out), hex({0x92, 35, 0x92, 1, 0xcd, 0x01, 0x2c}));
   is(encode_control(spawn{1, "w", "w/1", 2, 3, 63}, out),
      hex({0x97, 64, 1, 0xa1}) + of("w") + hex({0xa3}) + of("w/1") + hex({2, 3, 63}));
   is(encode_control(spawn{1, "w", "w", 2, 3, 63, {{setup_kind::gid, "", {7}}}}, out),
@@ -190,6 +193,9 @@ TEST_CASE("what is not a control message is an error that says why") {
       {"an offer without a listener", hex({0x92, 32, 0x91, 0x91, 7}), "listener is missing"},
       {"a listener of 2^32", hex({0x92, 32, 0x91, 0x92, 7, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0}),
        "listener is too large"},
+      {"no socket for datagrams", hex({0x92, 35, 0x90}), "listeners is empty"},
+      {"more of them than descriptors can come", hex({0x92, 35, 0xdc, 0, 65}) + times(65, hex({1})),
+       "listeners is too long"},
       {"only the second offer wrong", hex({0x92, 32, 0x92, 0x92, 7, 1, 0x92, 0xc0, 1}),
        "id is not an unsigned number"},
       {"a deadline of 2^32", hex({0x92, 33, 0xcf, 0, 0, 0, 1, 0, 0, 0, 0}),

@@ -66,6 +66,20 @@ TEST_CASE("a primary that asks is woken once", "[ledger]") {
   CHECK_FALSE(writer->took_one());
 }
 
+TEST_CASE("connections without a lease that are over are counted, and tell a primary that waits",
+          "[ledger]") {
+  const auto memory = make_memory();
+  auto reader = reader_of(memory);
+  auto writer = ledger_writer::open(memory);
+  REQUIRE(writer);
+  CHECK_FALSE(writer->ended_one());
+  CHECK(reader.read()->ended == 1);
+  reader.ask_to_be_woken();
+  CHECK(writer->ended_one());
+  CHECK_FALSE(writer->ended_one());
+  CHECK(reader.read()->ended == 3);
+}
+
 TEST_CASE("a ledger survives the writer's move and outlives its descriptor", "[ledger]") {
   auto memory = make_memory();
   const auto reader = reader_of(memory);
