@@ -278,7 +278,8 @@ struct service_spec {
   log_level verbosity = log_level::info;
   /// Once, when every child is ready.
   std::function<void(const service_started&)> on_ready{};
-  /// Messages to 0 or "primary". Without it they are dead letters, and asks are told no_handler.
+  /// Messages to 0 or "primary". Without it each is a line in the log at most, and asks are told
+  /// no_handler.
   on_primary_message on_message{};
 };
 

@@ -75,6 +75,7 @@ class paper_link final : public worker_link {
 public:
   void start(on_event) override {}
   bool offer(std::span<const offered_connection>) override { return false; }
+  bool give_datagrams(std::span<const datagram_endpoint>) override { return false; }
   void ask_to_drain(std::chrono::milliseconds, bool) override {}
   void signal(int) override {}
   link_progress progress() override { return {}; }

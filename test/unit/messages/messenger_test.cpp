@@ -162,6 +162,16 @@ TEST_CASE("an ask never hangs") {
     CHECK(said == "closed");
     CHECK(d.m.send("web", "x", 1) == send_result::closed);
   }
+  SECTION("it is asked again when the channel is closed") {
+    d.m.ask("web", "who", 1, 10s, [&](const ask_result& first) {
+      CHECK(first.error() == ask_error::closed);
+      d.m.ask("web", "who", 1, 10s, d.into(said));
+    });
+    d.m.close();
+    CHECK_FALSE(said);
+    d.settle();
+    CHECK(said == "closed");
+  }
   SECTION("there is no room") {
     d.m.room_changed("web", false);
     d.m.ask("web", "who", 1, 10s, d.into(said));
