@@ -4,6 +4,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -113,6 +116,10 @@ bool storm::judge(const asked& request, const received& got) {
       return fail(name + "run " + std::to_string(run) + " at attempt " +
                   std::to_string(got.number("X-Attempt"))),
              false;
+  } else if (got.status == 500 && how_.signal == SIGSEGV) { // see check_poison
+    const std::lock_guard lock{guard_};
+    poison_.push_back(request.id);
+    if (got.how == ending_of_call::done) ++refused_;
   } else if (got.status != 0) { // an error, whole or not
     if (!how_.may_refuse || (got.status != 500 && got.status != 502 && got.status != 503))
       return fail(name + "answered " + std::to_string(got.status)), false;
@@ -144,6 +151,21 @@ void storm::kill_workers() {
       signal = SIGKILL;
     if (::kill(worker, signal) == 0) ++kills_;
   } while (!over() && !program_->wait_exit_within(std::chrono::milliseconds{pause(random)}));
+}
+
+/// Workers that crash by chance may do so twice over one request, which is poison then, as far as
+/// anybody can tell. But that is in a report.
+void storm::check_poison() {
+  std::string reports;
+  std::error_code none;
+  const std::filesystem::path folder = program_->state_dir() + "/crashes";
+  for (const auto& each : std::filesystem::directory_iterator{folder, none}) {
+    std::ifstream file{each.path()};
+    reports.append(std::istreambuf_iterator<char>{file}, {});
+  }
+  for (const auto id : poison_)
+    if (reports.find("/run?id=" + std::to_string(id) + "&") == std::string::npos)
+      fail("request " + std::to_string(id) + ": answered 500, and no report says why");
 }
 
 void storm::check_runs() {
@@ -178,6 +200,7 @@ void storm::run(const std::function<void(unsigned)>& client) {
   kill_workers();
   for (auto& thread : threads) thread.join();
   program_->read_output();
+  check_poison();
   check_runs();
   INFO(how_.name << ", seed " << seed_ << ", first failure: " << first_failure_ << "\n"
                  << program_->output());

@@ -33,7 +33,8 @@ struct storm_options {
   int kill_to_ms = 100;
   int signal = SIGKILL;
   int send_buffer = 0;
-  /// Whether the documentation lets an answer be 500, 502 or 503, or a connection be reset.
+  /// Whether the documentation lets an answer be 500, 502 or 503, or a connection be reset. With
+  /// SIGSEGV it may be 500 in any case, if a crash report says so.
   bool may_refuse = false;
   bool may_reset = false;
   std::string host = "127.0.0.1";
@@ -76,6 +77,7 @@ public:
 private:
   void kill_workers();
   void check_runs();
+  void check_poison();
 
   storm_options how_;
   std::uint32_t seed_;
@@ -96,6 +98,7 @@ private:
   std::mutex guard_;
   std::string first_failure_;
   std::vector<outcome> outcomes_;
+  std::vector<std::uint64_t> poison_; ///< requests answered 500 in a storm of crashes
 };
 
 } // namespace coppice::test
