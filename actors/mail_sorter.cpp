@@ -1,4 +1,5 @@
 #include <coppice/actors/mail_sorter.hpp>
+#include <coppice/runtime/limits.hpp>
 #include <coppice/runtime/messages/ask_error.hpp>
 #include <coppice/runtime/messages/own_messages.hpp>
 #include <coppice/runtime/wire/cursor.hpp>
@@ -35,6 +36,9 @@ result<void> mail_sorter::sort(const shared_bytes& memory,
     const auto meta = wire::parse_meta(head->meta);
     if (!meta) return tl::unexpected{meta.error()};
     const bool true_name = !head->from.is_name() && head->from.id == from_.id;
+    // Its true sender may take more bytes than what stands there.
+    if (!true_name && body.size() > limits::envelope - 16)
+      return failure_because("decode", "envelope", "it is too long with its true sender");
     auto frame =
         true_name
             ? mail_run{memory,
@@ -69,7 +73,7 @@ mail_run mail_sorter::stamped(const wire::envelope_view& head) const {
 void mail_sorter::sort_one(mail_run frame, const wire::envelope_view& head,
                            const wire::envelope_meta& meta) {
   if (meta.answers != 0) return sort_answer(frame, head, meta);
-  if (from_.id != 0 && head.type.starts_with(reserved_types)) {
+  if (head.type.starts_with(reserved_types)) {
     if (!is_primary(head.to) || !sort_request(head)) post_.dead.add(dead_letter::reserved, head);
     return;
   }
@@ -102,7 +106,7 @@ bool mail_sorter::sort_request(const wire::envelope_view& head) {
     return number.has_value();
   }
   const auto topic = value.text();
-  if (!topic || topic->empty()) return false;
+  if (!topic || topic->empty() || topic->size() > limits::address_name) return false;
   if (head.type == unsubscribe_type) {
     post_.book.unsubscribe(from_.id, *topic);
     return true;

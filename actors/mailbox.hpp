@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -51,7 +52,11 @@ public:
       return false;
     messages_ += run.messages;
     bytes_ += run.bytes.size();
+    // Of its own: the rest of what was read with it may be large, and is not counted here.
+    auto own = std::make_shared<const std::vector<std::byte>>(run.bytes.begin(), run.bytes.end());
     waiting_.push_back(run);
+    waiting_.back().bytes = *own;
+    waiting_.back().memory = std::move(own);
     return true;
   }
   /// In the order in which they came.

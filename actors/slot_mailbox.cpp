@@ -184,12 +184,21 @@ void slot_mailbox::watch_level() {
   if (was_full && !full_) let_senders_go_on();
 }
 
+// Whoever has no room must not keep the others from what is for all of them, or for any of them:
+// what finds none here is a dead letter.
+bool slot_mailbox::is_for_several(const wire::address& to) {
+  if (!to.is_name()) return false;
+  const auto* me = own();
+  return to.name == "*" || to.name.starts_with("topic:") || to.name.ends_with("/*") ||
+         (me != nullptr && to.name == me->group && to.name != me->name);
+}
+
 // Again with everything that still comes: the sender may be another process by now.
 void slot_mailbox::stop_senders(mail& came) {
   std::set<std::pair<std::uint64_t, address>> now;
   for (const auto& run : came.runs())
     for_each_message(run, [&](const mail_run& one, const auto& head, const auto& meta) {
-      if (meta.answers == 0) now.emplace(one.sender, address{head.to});
+      if (meta.answers == 0 && !is_for_several(head.to)) now.emplace(one.sender, address{head.to});
     });
   for (const auto& [sender, to] : now) {
     if (stopped_.size() >= limits::mail_stopped && !stopped_.contains({sender, to})) return;

@@ -51,6 +51,7 @@ private:
   void fail(const ask_key& ask, ask_error why);
   void watch_level();
   void stop_senders(mail& came);
+  [[nodiscard]] bool is_for_several(const wire::address& to);
   void let_senders_go_on();
   void tell_sender(std::uint64_t sender, wire::message_room about);
   void send_to(std::uint64_t resident, mail what);

@@ -34,8 +34,8 @@ struct child_maker {
   child_link link = child_link::messages;
   /// For tree_node: "program". Empty: what link and type make of it.
   std::string kind{};
-  /// Called when the supervisor forgets the child for good: it was deleted, scaled away, or is
-  /// temporary and has ended. `number` as in start_context. May be empty; must not throw.
+  /// Called when a supervisor that runs forgets the child for good: it was deleted, scaled away, or
+  /// is temporary and has ended. `number` as in start_context. May be empty; must not throw.
   std::function<void(unsigned number)> forgotten{};
 };
 

@@ -56,7 +56,9 @@ void supervisor_actor::act(const supervising::adopt_child& what) {
 void supervisor_actor::act(const supervising::forget_child& what) {
   deadlines_.drop(what.child);
   const auto& gone = children_.at(what.child);
-  if (gone.how && gone.how->forgotten) gone.how->forgotten(gone.number);
+  // One that stops with all of its children may come back with them.
+  const bool for_good = core_.state() != supervisor_state::stopping;
+  if (for_good && gone.how && gone.how->forgotten) gone.how->forgotten(gone.number);
   children_.erase(what.child);
 }
 

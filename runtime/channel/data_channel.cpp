@@ -60,6 +60,7 @@ public:
 
   void flush_now() {
     if (socket_.is_open() && !awaiting_room_) flush();
+    had_to_wait_ = had_to_wait_ || !waiting_.empty(); // its end is told
   }
 
   void drain_now() {

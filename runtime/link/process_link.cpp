@@ -164,7 +164,7 @@ bool process_link::send(std::span<const std::span<const std::byte>> frames) {
 std::size_t process_link::unsent() const { return data_ ? data_->queued_bytes() : 0; }
 
 void process_link::tell_room(const wire::message_room& about) {
-  control_->send(wire::encode_control(about, out_), {});
+  if (control_) control_->send(wire::encode_control(about, out_), {}); // else it was never there
 }
 
 // ---- leases

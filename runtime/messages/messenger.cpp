@@ -57,14 +57,22 @@ send_result messenger::send_packed(const address& to, std::string_view type, byt
   return put({type, {}, to.view(), value, {}}, {});
 }
 
-std::uint64_t messenger::ask_packed(const address& to, std::string_view type, bytes value,
-                                    std::chrono::milliseconds timeout, on_answer then) {
+void messenger::check_ask(const address& to, std::string_view type, std::size_t size,
+                          std::chrono::milliseconds timeout) {
   check_type(type);
   if (timeout.count() <= 0 || timeout > limits::ask_longest)
     throw std::invalid_argument{
         fmt::format("ask '{}': a timeout of {} ms, it must be above 0 and at "
                     "most a day",
                     type, timeout.count())};
+  // With room for its head: type, two addresses and meta.
+  if (to.name().size() > limits::address_name || size > limits::envelope - 1024)
+    throw std::length_error{"ask: its address or its value is too long"};
+}
+
+std::uint64_t messenger::ask_packed(const address& to, std::string_view type, bytes value,
+                                    std::chrono::milliseconds timeout, on_answer then) {
+  check_ask(to, type, value.size(), timeout);
   if (++last_ask_ == 0) ++last_ask_;
   const std::uint64_t number = (parts_.incarnation << 32U) | last_ask_;
   const auto [at, fresh] =

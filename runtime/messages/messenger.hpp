@@ -99,6 +99,9 @@ public:
   template <class Value, class Token>
   auto ask(const address& to, std::string_view type, const Value& value,
            std::chrono::milliseconds timeout, Token&& token) {
+    // Here, where it can be caught: from inside an awaited operation nothing may escape.
+    const auto packed_value = copy_of(pack(value));
+    check_ask(to, type, packed_value.size(), timeout);
     // Copies: a coroutine asks when it is awaited.
     return asio::async_initiate<Token, void(ask_result)>(
         [this](auto done, const address& whom, const std::string& what,
@@ -116,7 +119,7 @@ public:
           if (slot.is_connected())
             slot.assign([this, number](asio::cancellation_type) { cancel(number); });
         },
-        token, to, std::string{type}, copy_of(pack(value)), timeout);
+        token, to, std::string{type}, packed_value, timeout);
   }
   /// Answers an ask; throws std::invalid_argument if it is none.
   template <class Value>
@@ -199,6 +202,8 @@ private:
       if (--busy_ == 0 && on_rest_) on_rest_();
     });
   }
+  static void check_ask(const address& to, std::string_view type, std::size_t size,
+                        std::chrono::milliseconds timeout);
   void fail(const message& asked, std::exception_ptr why);
   send_result want(std::string_view topic, bool wanted);
 

@@ -253,6 +253,22 @@ TEST_CASE("senders stop above the high mark and go on below the low one") {
   CHECK_FALSE(s.post.book.find(7)->full);
 }
 
+TEST_CASE("one without room does not keep others from what is for several") {
+  street s;
+  const auto process = s.process(1);
+  s.news(s.seven, process_news::kind::ready, 1);
+  process->waiting = limits::mail_high + 1;
+  for (const std::string_view to : {"*", "topic:tea", "web/*", "web"}) {
+    const std::byte nil{0xc0};
+    auto run =
+        written_by_primary({"a", {.id = 9, .name = {}}, {.id = 0, .name = to}, {&nil, 1}, {}}, {});
+    run.sender = 9;
+    s.write({run});
+  }
+  CHECK(process->got.size() == 4);
+  CHECK(s.writer->got.empty());
+}
+
 TEST_CASE("a full process that dies lets its senders go on") {
   street s;
   const auto process = s.process(1);

@@ -190,6 +190,26 @@ TEST_CASE("an ask never hangs") {
   }
 }
 
+TEST_CASE("what a coroutine cannot ask is an exception that it can catch") {
+  desk d;
+  std::string caught;
+  asio::co_spawn(
+      d.loop,
+      [&]() -> asio::awaitable<void> {
+        try {
+          (void)co_await d.m.ask("web", "who", 1, 0ms, asio::use_awaitable);
+        } catch (const std::invalid_argument& wrong) {
+          caught = wrong.what();
+        }
+      },
+      asio::detached);
+  d.settle();
+  CHECK(caught == "ask 'who': a timeout of 0 ms, it must be above 0 and at most a day");
+  CHECK_THROWS_AS(d.m.ask(std::string(256, 'n'), "x", 1, 1s, [](const ask_result&) {}),
+                  std::length_error);
+  d.m.close(); // nothing is left of it
+}
+
 TEST_CASE("a coroutine awaits its answer") {
   desk d;
   std::string said;
